@@ -9,13 +9,10 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "base/strong.h"
+#include "base/ids.h"
 #include "oauth/types.h"
 
 namespace brickgate {
-
-using ConnectionId = Strong<struct ConnectionIdTag>;          // "con_" and 32 hex digits
-using RegistrationId = Strong<struct RegistrationIdTag>;      // "reg_" and 32 hex digits
 
 enum class ConnectionState : std::uint8_t {
     pending, active, uncertain, host_blocked, reauth_required, quarantined, disconnected

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Signing a person in: begin() makes the authorize URL and remembers the attempt, finish() checks what came
+// back, redeems the code once and keeps the tokens. Owned by the composition root; runs on the control
+// executor. The front channel names no endpoint: everything comes from the row of this attempt (T11, T13).
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "connect/discovery.h"
+#include "databricks/registration.h"
+#include "net/http_client.h"
+#include "net/task.h"
+#include "vault/spool.h"
+#include "vault/vault.h"
+
+namespace brickgate {
+
+struct LoginWish {
+    std::string workspace;                      // as typed; empty: the registration's fixed one
+    std::string subject;
+    std::string return_to;                      // empty or one of the configured URLs, byte for byte
+    std::optional<RedirectUri> redirect_uri;    // the terminal's loopback address; else the registration's
+    std::optional<Scopes> scopes;               // a subset of the registration's
+};
+
+struct LoginStart {
+    std::string authorize_url;
+    std::string cookie_name_suffix;             // 8 hex digits of SHA-256(state)
+    Secret cookie_value;                        // binds the attempt to this browser (T01)
+    std::string workspace;
+    Time expires_at{};
+};
+
+struct LoginFinished {
+    Connection connection;
+    bool reconnected = false;
+    bool session_only = false;                  // no refresh token came: said, never silent
+    bool scope_reduced = false;
+    std::string return_to;
+};
+
+struct LoginFailed {
+    Error error;
+    std::string return_to;                      // set only where the attempt was proved to be this browser's
+    std::string workspace;                      // for the words of the page; may be empty
+};
+
+class Login {
+ public:
+    struct Parts {
+        std::vector<std::shared_ptr<Registration const>> const& registrations;
+        Vault& vault;
+        Spool& spool;
+        HttpClient& http;
+        Discovery& discovery;
+        Clock& clock;
+        Random& random;
+        std::vector<std::string> const& return_to_allowed;
+        std::size_t logins_max;
+    };
+    explicit Login(Parts parts);
+
+    Task<Result<LoginStart>> begin(std::shared_ptr<Registration const> registration, LoginWish wish);
+    // `query`: the raw query of the callback. `cookie`: finds the value of the cookie with this name suffix.
+    using CookieLookup = std::function<Result<std::optional<std::string>>(std::string const& suffix)>;
+    Task<std::expected<LoginFinished, LoginFailed>> finish(std::string query, CookieLookup cookie);
+    // Answers that were spooled by a run that died before it could keep them.
+    Task<void> recover(std::vector<SpoolEntry> entries);
+
+ private:
+    Parts parts_;
+};
+
+}  // namespace brickgate
