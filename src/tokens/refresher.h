@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Gives valid access tokens and keeps grants alive: drives one refresh machine per connection with vault,
+// spool and HTTP, one flight for all who ask. Lives on the control executor (token() must be called there;
+// the hot path asks TokenCache directly from any thread). A caller that leaves cancels nothing.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "databricks/registration.h"
+#include "net/http_client.h"
+#include "net/single_flight.h"
+#include "net/timers.h"
+#include "tokens/gatekeeper.h"
+#include "tokens/refresh_policy.h"
+#include "tokens/token_cache.h"
+#include "tokens/token_source.h"
+#include "vault/spool.h"
+#include "vault/vault.h"
+
+namespace brickgate {
+
+struct RefreshCounters {             // read by metrics; only the control executor writes
+    std::uint64_t started = 0;
+    std::uint64_t succeeded = 0;
+    std::uint64_t not_spent = 0;
+    std::uint64_t maybe_spent = 0;
+    std::uint64_t reauth_required = 0;
+    std::uint64_t app_fault = 0;
+    std::uint64_t host_blocked = 0;
+    std::uint64_t recovered_from_spool = 0;
+    std::uint64_t presented_again = 0;   // each explained: the first outcome was unknown
+};
+
+class Refresher final : public TokenSource {
+ public:
+    struct Parts {
+        std::vector<std::shared_ptr<Registration const>> const& registrations;
+        Vault& vault;
+        Spool& spool;
+        HttpClient& http;
+        TokenCache& cache;
+        Clock& clock;
+        Random& random;
+        Timers& timers;
+        RefreshPolicy policy;
+        std::string node;
+        std::string boot;
+        unsigned concurrency_max = 8;
+    };
+    explicit Refresher(Parts parts);
+    ~Refresher() override;
+
+    Task<Result<TokenView>> token(ConnectionId id, TokenWish wish) override;
+    // Refreshes unless the row is already newer than `generation`; what the scheduler and a person call.
+    Task<Result<Connection>> refresh(ConnectionId id, std::uint64_t generation);
+    // First thing after start, before any claim: own intents and spooled answers (D.6).
+    Task<Result<void>> recover(std::vector<SpoolEntry> entries);
+    // A grant ended or was replaced: what is cached of it must not be handed out any more.
+    void forget(ConnectionId const& id);
+    void stop_claiming();            // SIGTERM: flights in the air are finished, none is started
+    Task<void> drained();            // resumes when no flight is in the air
+
+    RefreshCounters const& counters() const { return counters_; }
+    Gatekeeper const& gatekeeper() const { return gatekeeper_; }
+    std::size_t in_flight() const { return in_flight_; }
+
+ private:
+    struct Drive;
+    using Outcome = std::shared_ptr<Result<Connection> const>;
+    Task<Outcome> fly(ConnectionId id, std::uint64_t generation);
+    Task<Result<Connection>> run(ConnectionId id, std::uint64_t generation);
+    Task<void> recover_answer(SpoolEntry entry);
+    std::shared_ptr<Registration const> registration_of(Connection const& row) const;
+    Result<TokenView> view_of(Connection const& row);
+    void remember(Connection const& row, AccessToken const& token);
+
+    Parts parts_;
+    Gatekeeper gatekeeper_;
+    RefreshCounters counters_;
+    SingleFlight<ConnectionId, Outcome> flights_;
+    std::size_t in_flight_ = 0;
+    bool stopping_ = false;
+};
+
+}  // namespace brickgate
