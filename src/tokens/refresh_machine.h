@@ -30,6 +30,7 @@ struct Moment {
 
 // ---- what happened
 struct Start {};
+struct Replayed { Connection row; };                                   // an answer from the spool of a dead run
 struct Loaded { std::optional<Connection> row; };
 struct NotAdmitted { ErrorCode code; Milliseconds wait{}; };          // breaker, registration, full spool
 struct Claimed { Connection row; };
@@ -39,13 +40,18 @@ struct MaybeSent { ErrorCode code; bool end_seen = false; };           // end_se
 struct Answered {};
 struct Spooled {};
 struct SpoolFailed {};
-struct Parsed { AnswerClass answer; ErrorCode code; std::optional<Seconds> retry_after; bool may_be_spent = false; };
+struct Parsed {
+    AnswerClass answer;
+    ErrorCode code = ErrorCode::internal;             // of success: ignored
+    std::optional<Seconds> retry_after = std::nullopt;
+    bool may_be_spent = false;                        // a 2xx that is not OAuth: somebody took our request
+};
 struct Saved { SaveOutcome outcome; };
 struct FailureWritten { bool fenced_out = false; bool promoted = false; };
 struct BackedOff {};
 struct StoreDown { ErrorCode code; };
 struct Tick {};
-using Event = std::variant<Start, Loaded, NotAdmitted, Claimed, NotClaimed, NotSent, MaybeSent, Answered, Spooled,
+using Event = std::variant<Start, Replayed, Loaded, NotAdmitted, Claimed, NotClaimed, NotSent, MaybeSent, Answered, Spooled,
                            SpoolFailed, Parsed, Saved, FailureWritten, BackedOff, StoreDown, Tick>;
 
 // ---- what to do
@@ -57,7 +63,7 @@ struct Parse {};
 struct Publish {};                                   // give the new token to memory: it is on disk
 struct Save {};
 struct Fail { ReauthReason reason; ErrorCode code; };
-struct WriteBackOff { BackOff back_off; };
+struct WriteBackOff { BackOff back_off; ErrorCode code; };
 struct Wait { Milliseconds wait; };
 struct Done {};                                      // the row last loaded or saved is the answer
 struct GiveUp { ErrorCode code; std::optional<Seconds> retry_after; };
@@ -76,22 +82,31 @@ class Machine {
     // Refreshes unless the row is already newer than `generation`.
     Machine(std::uint64_t generation, RefreshPolicy policy, Limits limits = {});
     Action step(Event const& event, Moment const& now);
-    bool answer_in_hand() const { return state_ >= State::spooling && state_ <= State::saving; }
-
  private:
-    enum class State : std::uint8_t { idle, loading, claiming, sending, spooling, parsing, publishing, saving,
-                                      failing, backing_off, waiting_to_load, waiting_to_save, finished };
+    enum class State : std::uint8_t {
+        idle, loading, claiming, sending, spooling, parsing, publishing, saving, failing, backing_off,
+        waiting, finished
+    };
+    struct BackOffPlan {
+        Spent spent;
+        ErrorCode code;
+        Milliseconds wait{};
+        std::optional<ConnectionState> state = std::nullopt;
+        ErrorCode tell = ErrorCode::refresh_pending;     // what the waiting callers hear
+    };
     Action on_loaded(Loaded const& event, Moment const& now);
     Action on_claim(Event const& event, Moment const& now);
     Action on_sent(Event const& event, Moment const& now);
-    Action on_parsed(Parsed const& event, Moment const& now);
-    Action on_saved(Event const& event, Moment const& now);
-    Action on_failure_written(Event const& event, Moment const& now);
+    Action on_parsed(Parsed const& parsed, Moment const& now);
+    Action on_saved(Saved const& saved);
+    Action on_failure(FailureWritten const& written);
+    Action on_store_down(Moment const& now);
+    Action maybe_spent(ErrorCode code, bool end_seen, std::optional<ConnectionState> state,
+                       Moment const& now);
+    Action back_off(BackOffPlan const& plan, Moment const& now);
+    Action wait(Milliseconds pause, State then, Action action);
     Action reload();
     Action give_up(ErrorCode code, std::optional<Seconds> retry_after = std::nullopt);
-    Action back_off(Spent spent, ErrorCode code, Milliseconds wait, std::optional<ConnectionState> state,
-                    Moment const& now, ErrorCode tell);
-    Action maybe_spent(ErrorCode code, bool end_seen, Moment const& now);
     Action wrong_order();
     ReauthReason reason_of_death(Moment const& now) const;
 
@@ -99,11 +114,12 @@ class Machine {
     RefreshPolicy policy_;
     Limits limits_;
     State state_ = State::idle;
+    State after_wait_ = State::idle;
+    Action pending_ = Load{};
     std::optional<Connection> row_;
     Instant claim_started_{};
     std::optional<Instant> poll_until_;
     bool spooled_ = false;
-    bool published_ = false;
     unsigned store_failures_ = 0;
     ErrorCode tell_ = ErrorCode::refresh_pending;
     Milliseconds tell_wait_{};

@@ -13,6 +13,7 @@
 #include "databricks/registration.h"
 #include "net/http_client.h"
 #include "net/single_flight.h"
+#include "net/slots.h"
 #include "net/timers.h"
 #include "tokens/gatekeeper.h"
 #include "tokens/refresh_policy.h"
@@ -69,19 +70,23 @@ class Refresher final : public TokenSource {
     std::size_t in_flight() const { return in_flight_; }
 
  private:
-    struct Drive;
+    friend class RefreshDrive;
     using Outcome = std::shared_ptr<Result<Connection> const>;
+    Task<Outcome> join(ConnectionId id, std::uint64_t generation);   // nullptr: the caller's patience ended
     Task<Outcome> fly(ConnectionId id, std::uint64_t generation);
-    Task<Result<Connection>> run(ConnectionId id, std::uint64_t generation);
-    Task<void> recover_answer(SpoolEntry entry);
+    Task<Result<bool>> recover_answer(SpoolEntry entry);
+    Task<Result<void>> resolve_intents();
     std::shared_ptr<Registration const> registration_of(Connection const& row) const;
-    Result<TokenView> view_of(Connection const& row);
+    std::optional<TokenView> cached(ConnectionId const& id, TokenWish const& wish);
+    static TokenView make_view(CachedToken const& token, std::string_view text);
+    Result<void> remember(Connection const& row);
     void remember(Connection const& row, AccessToken const& token);
 
     Parts parts_;
     Gatekeeper gatekeeper_;
     RefreshCounters counters_;
     SingleFlight<ConnectionId, Outcome> flights_;
+    Slots slots_;
     std::size_t in_flight_ = 0;
     bool stopping_ = false;
 };

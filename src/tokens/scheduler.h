@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <unordered_set>
 
-#include "net/runtime.h"
+#include "net/task_group.h"
 #include "net/timers.h"
 #include "tokens/refresher.h"
 #include "vault/vault.h"
@@ -15,8 +15,7 @@ namespace brickgate {
 
 class Scheduler {
  public:
-    Scheduler(Refresher& refresher, Vault& vault, Clock& clock, Timers& timers, TaskGroup& tasks,
-              std::size_t in_flight_max);
+    Scheduler(Refresher& refresher, Vault& vault, Clock& clock, Timers& timers, std::size_t in_flight_max);
     // Runs until stop(); spawn it once.
     Task<void> run();
     Task<Result<std::size_t>> tick();          // one look at the due index: how many were started
@@ -29,7 +28,6 @@ class Scheduler {
     Vault& vault_;
     Clock& clock_;
     Timers& timers_;
-    TaskGroup& tasks_;
     std::size_t in_flight_max_;
     std::unordered_set<ConnectionId> in_flight_;
     bool stopping_ = false;

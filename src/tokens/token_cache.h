@@ -39,14 +39,13 @@ class TokenCache {
     TokenCache(Random& random, RefreshPolicy policy);
     ~TokenCache();
 
-    // Calls see(CachedToken const&, std::string_view access_token) and returns true when a token with enough
-    // life is there: the wish (capped, see RefreshPolicy::least_life) and the serving margin are both met.
-    bool use(ConnectionId const& id, Time now, Seconds min_valid,
-             std::function<void(CachedToken const&, std::string_view)> const& see);
-    std::optional<CachedToken> peek(ConnectionId const& id);
+    using See = std::function<void(CachedToken const&, std::string_view access_token)> const&;
+    // Calls see() and returns true when a token with enough life is there: the wish (capped, see
+    // RefreshPolicy::least_life) and the serving margin are both met. The view ends with the call.
+    bool use(ConnectionId const& id, Time now, Seconds min_valid, See see);
     // Whatever is left of it: for callers to whom an old token is better than none.
-    bool use_any_valid(ConnectionId const& id, Time now,
-                       std::function<void(CachedToken const&, std::string_view)> const& see);
+    bool use_any_valid(ConnectionId const& id, Time now, See see);
+    std::optional<CachedToken> peek(ConnectionId const& id);
     void put(ConnectionId const& id, CachedToken token, Secret const& access_token);
     void forget(ConnectionId const& id);
     std::size_t size() const { return size_.load(std::memory_order_relaxed); }
@@ -54,13 +53,16 @@ class TokenCache {
  private:
     struct Entry;
     struct Shard;
-    bool open(ConnectionId const& id, Time least_expiry_exclusive, Time now, Seconds min_valid, bool margin,
-              std::function<void(CachedToken const&, std::string_view)> const& see);
     Shard& shard_of(ConnectionId const& id);
+    std::shared_ptr<Entry const> find(ConnectionId const& id);
+    std::string seal(ConnectionId const& id, Secret const& access_token);
+    bool open(ConnectionId const& id, Entry const& entry, See see);
 
     RefreshPolicy policy_;
-    Random& random_;
     Secret key_;
+    std::uint64_t serial_;
+    std::string nonce_prefix_;                      // with a counter: no nonce twice under the process key
+    std::atomic<std::uint64_t> nonce_counter_ = 0;
     std::array<std::unique_ptr<Shard>, 16> shards_;
     std::atomic<std::size_t> size_ = 0;
 };

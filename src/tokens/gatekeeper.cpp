@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/gatekeeper.h"
+
+namespace brickgate {
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr unsigned failures_to_open = 5;           // D.7
+constexpr Milliseconds first_pause = 5s;           // short: the refresh came minutes ahead of the need
+constexpr Milliseconds longest_pause = 2min;
+constexpr Milliseconds wait_for_probe = 1s;
+
+}  // namespace
+
+std::optional<Gatekeeper::Closed> Gatekeeper::knock(std::string const& host,
+                                                    RegistrationId const& registration, Time now) {
+    if (auto fault = faults_.find(registration); fault != faults_.end()) {
+        if (now < fault->second.retry_at) {
+            return Closed{ErrorCode::app_fault, fault->second.retry_at - now};
+        }
+        // One connection tries whether the registration was mended; the rest wait for what it learns.
+        fault->second.retry_at = now + 30s;
+    }
+    auto& state = hosts_[host];
+    if (!state.open_until) return std::nullopt;
+    if (now < *state.open_until) return Closed{ErrorCode::host_blocked, *state.open_until - now};
+    if (state.probing) return Closed{ErrorCode::host_blocked, wait_for_probe};
+    state.probing = true;
+    return std::nullopt;
+}
+
+void Gatekeeper::succeeded(std::string const& host, RegistrationId const& registration) {
+    hosts_.erase(host);
+    faults_.erase(registration);
+}
+
+void Gatekeeper::host_answered(std::string const& host) { hosts_.erase(host); }
+
+void Gatekeeper::host_failed(std::string const& host, Time now) {
+    auto& state = hosts_[host];
+    state.failures += 1;
+    state.probing = false;
+    if (state.failures < failures_to_open) return;
+    unsigned const beyond = std::min(state.failures - failures_to_open, 10U);
+    state.open_until = now + std::min(first_pause * (1LL << beyond), longest_pause);
+}
+
+void Gatekeeper::gave_up(std::string const& host) {
+    if (auto found = hosts_.find(host); found != hosts_.end()) found->second.probing = false;
+}
+
+void Gatekeeper::app_failed(RegistrationId const& registration, ErrorCode code, Time now,
+                            Milliseconds wait) {
+    auto& fault = faults_[registration];
+    if (fault.count == 0) fault.since = now;
+    fault.code = code;
+    fault.count += 1;
+    fault.retry_at = now + wait;
+}
+
+std::optional<Gatekeeper::AppFault> Gatekeeper::fault_of(RegistrationId const& registration) const {
+    auto const found = faults_.find(registration);
+    if (found == faults_.end()) return std::nullopt;
+    return found->second;
+}
+
+bool Gatekeeper::open(std::string const& host, Time now) const {
+    auto const found = hosts_.find(host);
+    return found != hosts_.end() && found->second.open_until && now < *found->second.open_until;
+}
+
+}  // namespace brickgate

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// One flight: does what the refresh machine says, with the vault, the spool and the network, and holds the
+// secrets meanwhile. A part of Refresher, made for one run() and then gone.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/http_message.h"
+#include "oauth/types.h"
+#include "tokens/refresh_machine.h"
+#include "tokens/refresher.h"
+
+namespace brickgate {
+
+class RefreshDrive {
+ public:
+    RefreshDrive(Refresher& owner, ConnectionId id, refresh::Machine machine);
+
+    Task<Result<Connection>> run(refresh::Event first);
+    // For a replay: the answer that the spool kept.
+    void take_answer(std::string attempt, Time received_at, HttpResponse answer);
+
+ private:
+    Task<refresh::Event> perform(refresh::Action action);
+    Task<refresh::Event> load();
+    Task<refresh::Event> claim();
+    Task<refresh::Event> send(Instant not_after);
+    Task<refresh::Event> spool_answer();
+    refresh::Event parse();
+    refresh::Event publish();
+    Task<refresh::Event> save();
+    Task<refresh::Event> write_failure(ReauthReason reason, ErrorCode code);
+    Task<refresh::Event> write_back_off(BackOff back_off, ErrorCode code);
+
+    void note_answer(refresh::Parsed const& parsed);
+    NewTokens new_tokens();
+    Result<std::string> token_endpoint() const;
+    Fence fence() const;
+    refresh::Moment moment();
+    Error error_of(refresh::GiveUp const& end) const;
+
+    Refresher& owner_;
+    Refresher::Parts& parts_;
+    ConnectionId id_;
+    refresh::Machine machine_;
+    std::string attempt_;
+    std::optional<Connection> row_;
+    std::shared_ptr<Registration const> registration_;
+    std::optional<RefreshToken> presented_;
+    std::shared_ptr<Spool::Reservation> room_;
+    std::optional<HttpResponse> answer_;
+    Time received_at_{};
+    std::optional<std::uint64_t> spool_seq_;
+    std::optional<TokenSet> tokens_;
+};
+
+}  // namespace brickgate

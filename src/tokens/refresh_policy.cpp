@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/refresh_policy.h"
+
+namespace brickgate {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+Milliseconds scaled(Milliseconds value, double factor) {
+    return Milliseconds(static_cast<std::int64_t>(static_cast<double>(value.count()) * factor));
+}
+
+Milliseconds doubled(Milliseconds first, unsigned times, Milliseconds most) {
+    unsigned const steps = std::min(times, 20U);
+    return std::min(first * (1LL << steps), most);
+}
+
+}  // namespace
+
+Time RefreshPolicy::due_at(Time issued, Time expires, double dice) const {
+    Milliseconds const life = std::max(Milliseconds(0), expires - issued);
+    Milliseconds const lead = std::min(life / 2, lead_max);
+    return expires - scaled(lead, 1.0 + jitter * (2 * dice - 1));
+}
+
+Milliseconds RefreshPolicy::least_life(Time issued, Time expires, Seconds min_valid) const {
+    Milliseconds const life = std::max(Milliseconds(0), expires - issued);
+    Milliseconds const margin = std::min(serve_margin, life / 5);
+    Milliseconds const wish = std::min<Milliseconds>(min_valid, life / 2);
+    return std::max(margin, wish);
+}
+
+Milliseconds RefreshPolicy::transient_wait(unsigned fail_count, double dice) const {
+    return scaled(doubled(1s, fail_count, 60s), 0.8 + 0.4 * dice);
+}
+
+Milliseconds RefreshPolicy::uncertain_retry_wait(bool end_seen, unsigned presented,
+                                                 double dice) const {
+    if (presented <= 1) {
+        return end_seen ? Milliseconds(1s) + scaled(2s, dice) : uncertain_wait;
+    }
+    return doubled(30s, presented - 2, 10min);
+}
+
+Milliseconds RefreshPolicy::operator_wait(unsigned fail_count) const {
+    return doubled(1min, fail_count, 60min);
+}
+
+}  // namespace brickgate

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/refresh_policy.h"
+
+#include <gtest/gtest.h>
+
+namespace brickgate {
+namespace {
+
+using namespace std::chrono_literals;
+
+Time at(Seconds s) { return Time(s); }
+
+TEST(RefreshPolicy, is_half_the_life_ahead_for_short_tokens_and_twenty_minutes_for_long_ones) {
+    RefreshPolicy const policy;
+    struct Row { Seconds life; Seconds lead; };
+    for (auto const& row : {Row{5min, 150s}, Row{30min, 15min}, Row{1h, 20min}, Row{24h, 20min}}) {
+        EXPECT_EQ(policy.due_at(at(0s), at(row.life), 0.5), at(row.life - row.lead)) << row.life.count();
+    }
+}
+
+TEST(RefreshPolicy, jitter_spreads_the_moment_over_a_tenth_of_the_lead_and_never_past_expiry) {
+    RefreshPolicy const policy;
+    Time const early = policy.due_at(at(0s), at(1h), 0.9999999);
+    Time const late = policy.due_at(at(0s), at(1h), 0.0);
+    EXPECT_NEAR(static_cast<double>((late - early).count()), 240'000.0, 10.0);
+    EXPECT_LT(late, at(1h));
+}
+
+TEST(RefreshPolicy, a_wish_for_more_life_than_a_short_token_has_does_not_refresh_at_every_call) {
+    RefreshPolicy const policy;
+    EXPECT_EQ(policy.least_life(at(0s), at(5min), 300s), 150s);
+    EXPECT_EQ(policy.least_life(at(0s), at(1h), 300s), 300s);
+}
+
+TEST(RefreshPolicy, the_margin_shrinks_with_the_life) {
+    RefreshPolicy const policy;
+    EXPECT_EQ(policy.least_life(at(0s), at(1h), 0s), 60s);
+    EXPECT_EQ(policy.least_life(at(0s), at(20s), 0s), 4s);
+}
+
+TEST(RefreshPolicy, transient_waits_double_to_a_minute) {
+    RefreshPolicy const policy;
+    EXPECT_EQ(policy.transient_wait(0, 0.5), 1s);
+    EXPECT_EQ(policy.transient_wait(3, 0.5), 8s);
+    EXPECT_EQ(policy.transient_wait(40, 0.5), 60s);
+    EXPECT_EQ(policy.transient_wait(40, 0.0), 48s);
+}
+
+TEST(RefreshPolicy, a_connection_seen_to_end_is_retried_soon_and_a_time_out_late) {
+    RefreshPolicy const policy;
+    EXPECT_EQ(policy.uncertain_retry_wait(true, 1, 0.5), 2s);
+    EXPECT_EQ(policy.uncertain_retry_wait(false, 1, 0.5), 30s);
+    EXPECT_EQ(policy.uncertain_retry_wait(true, 2, 0.5), 30s);
+    EXPECT_EQ(policy.uncertain_retry_wait(true, 20, 0.5), 10min);
+}
+
+TEST(RefreshPolicy, what_a_person_must_mend_is_asked_for_ever_more_seldom) {
+    RefreshPolicy const policy;
+    EXPECT_EQ(policy.operator_wait(0), 1min);
+    EXPECT_EQ(policy.operator_wait(3), 8min);
+    EXPECT_EQ(policy.operator_wait(9), 60min);
+}
+
+}  // namespace
+}  // namespace brickgate
