@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What a handler sees and gives. A ServerRequest is views into the session's buffers: valid until
+// the handler's task has ended, never longer. Names of headers are as sent and compared without
+// case.
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/http_message.h"
+#include "net/task.h"
+
+namespace brickgate {
+
+enum class ListenerKind : std::uint8_t { public_, private_, both, local_socket };
+
+struct HeaderField {
+    std::string_view name;
+    std::string_view value;
+};
+
+struct ServerRequest {
+    std::string_view method;
+    std::string_view target;  // origin form, as sent
+    std::string_view path;    // up to '?', still encoded
+    std::string_view query;   // after '?', still encoded
+    std::vector<HeaderField> headers;
+    std::string_view body;
+    std::string_view peer_address;  // without port; empty on the local socket
+    std::uint16_t peer_port = 0;
+    ListenerKind listener = ListenerKind::both;
+    std::optional<std::uint32_t> peer_uid;  // local socket only: who the kernel says it is
+
+    // Splits the target; for tests and the session.
+    static ServerRequest of(std::string_view method, std::string_view target);
+    std::optional<std::string_view> header(std::string_view name) const;  // the first one
+    std::vector<std::string_view> header_values(std::string_view name) const;
+};
+
+struct ServerResponse {
+    int status = 200;
+    HeaderMap headers;  // without Content-Length, Date and Connection: the session's
+    std::string body;
+    bool close = false;  // end the connection after this answer
+};
+
+std::string_view reason_phrase(int status);
+
+// Where a session assembles its answers, so that each leaves in one write.
+class ResponseBuffer {
+ public:
+    struct Framing {
+        bool head = false;  // HEAD: the length, not the body
+        bool keep_alive = true;
+        bool http_1_0 = false;
+    };
+    // `constant_lines` (Date and what every answer carries) are whole lines, each ended by CRLF.
+    ResponseBuffer(std::string& out, Framing framing, std::string_view constant_lines)
+        : out_(out), framing_(framing), constant_lines_(constant_lines) {}
+
+    // `header_lines`: as above, written once by the handler's author, not per request.
+    void send(int status, std::string_view header_lines, std::string_view body);
+    void send(ServerResponse const& response);
+    bool sent() const { return sent_; }
+
+ private:
+    void begin(int status, std::size_t body_size);
+    void end(int status, std::string_view body);
+    std::string& out_;
+    Framing framing_;
+    std::string_view constant_lines_;
+    bool sent_ = false;
+};
+
+using Handler = std::function<Task<ServerResponse>(ServerRequest const&)>;
+// Tried before the Handler, on the session's thread, without a coroutine: answers from memory and
+// returns true, or touches nothing and returns false.
+using FastHandler = std::function<bool(ServerRequest const&, ResponseBuffer&)>;
+
+}  // namespace brickgate
