@@ -53,13 +53,14 @@ std::optional<TokenView> Refresher::cached(ConnectionId const& id, TokenWish con
 }
 
 TokenView Refresher::make_view(CachedToken const& token, std::string_view text) {
-    return {Secret::copy_of(text), token.token_type,  token.expires_at,  token.generation,
-            token.fingerprint,     token.scopes,      token.session_only};
+    return {Secret::copy_of(text), token.token_type, token.expires_at, token.generation,
+            token.fingerprint,     token.scopes,     token.workspace,  token.session_only};
 }
 
 void Refresher::remember(Connection const& row, AccessToken const& token) {
     CachedToken const known{.token_type = row.token_type,
                             .scopes = row.scopes.to_string(),
+                            .workspace = row.workspace,
                             .fingerprint = row.current_fingerprint,
                             .family = row.family,
                             .generation = row.generation,

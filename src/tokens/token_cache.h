@@ -26,6 +26,7 @@ namespace brickgate {
 struct CachedToken {                 // all but the token itself
     std::string token_type;
     std::string scopes;
+    std::string workspace;
     std::string fingerprint;
     std::uint64_t family = 0;
     std::uint64_t generation = 0;

@@ -21,10 +21,12 @@ struct TokenView {                   // what a caller may see; never a refresh t
     std::uint64_t generation = 0;
     std::string fingerprint;         // keyed, hex
     std::string scopes;
+    std::string workspace;           // origin of the only host that this token may be sent to
     bool session_only = false;       // no refresh token: ends with this token
 
     TokenView clone() const {
-        return {access_token.clone(), token_type, expires_at, generation, fingerprint, scopes, session_only};
+        return {access_token.clone(), token_type, expires_at, generation, fingerprint,
+                scopes, workspace, session_only};
     }
 };
 
