@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What can go wrong, as values. An Error has three audiences: machines read code(), people read
-// message() and hint() (both ours, safe to show), operators read detail() (theirs: escaped and cut).
-// HTTP status, retry class and hint of each code stand in one table, error.cpp; docs/errors.md has one
-// anchor per code. Values; any thread.
+// message() and hint() (both ours, safe to show), operators read detail() (theirs: escaped and
+// cut). HTTP status, retry class and hint of each code stand in one table, error.cpp;
+// docs/errors.md has one anchor per code. Values; any thread.
 
 #include <chrono>
 #include <cstdint>
@@ -14,8 +14,8 @@
 
 namespace brickgate {
 
-// Wire names are the enumerators' spelling. Add a code here and its row in error.cpp, in the same order,
-// and its section in docs/errors.md.
+// Wire names are the enumerators' spelling. Add a code here and its row in error.cpp, in the same
+// order, and its section in docs/errors.md.
 enum class ErrorCode : std::uint8_t {
     // requests to us
     invalid_request,
@@ -132,7 +132,8 @@ std::optional<ErrorCode> error_code_from(std::string_view name);
 class Error {
  public:
     Error(ErrorCode code, std::string message);
-    // Somebody else's words: control characters and invalid UTF-8 removed, cut to 200 bytes. Operators only.
+    // Somebody else's words: control characters and invalid UTF-8 removed, cut to 200 bytes.
+    // Operators only.
     Error&& with_detail(std::string_view untrusted) &&;
     Error&& with_hint(std::string hint) &&;
     Error&& with_retry_after(std::chrono::seconds wait) &&;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// HTTP messages as values, for the protocol code, which does no I/O. Bodies are Secrets because token
-// endpoints send and receive little else. Move only.
+// HTTP messages as values, for the protocol code, which does no I/O. Bodies are Secrets because
+// token endpoints send and receive little else. Move only.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,7 +14,9 @@ namespace brickgate {
 
 class HeaderMap {
  public:
-    void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+    void add(std::string name, std::string value) {
+        fields_.emplace_back(std::move(name), std::move(value));
+    }
     // The first value of a name, compared without case.
     std::optional<std::string_view> get(std::string_view name) const;
     std::size_t count(std::string_view name) const;
@@ -28,9 +30,9 @@ class HeaderMap {
 
 struct HttpRequest {
     std::string method = "GET";
-    std::string url;                  // absolute
+    std::string url;  // absolute
     HeaderMap headers;
-    Secret authorization;             // value of the Authorization header; empty: none is sent
+    Secret authorization;  // value of the Authorization header; empty: none is sent
     Secret body;
 };
 

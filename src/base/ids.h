@@ -5,7 +5,7 @@
 
 namespace brickgate {
 
-using ConnectionId = Strong<struct ConnectionIdTag>;          // "con_" and 32 hex digits
-using RegistrationId = Strong<struct RegistrationIdTag>;      // "reg_" and 32 hex digits
+using ConnectionId = Strong<struct ConnectionIdTag>;      // "con_" and 32 hex digits
+using RegistrationId = Strong<struct RegistrationIdTag>;  // "reg_" and 32 hex digits
 
 }  // namespace brickgate

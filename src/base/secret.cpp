@@ -16,7 +16,9 @@ Secret Secret::zeros(std::size_t size) {
 
 Secret Secret::copy_of(std::string_view plain) {
     Secret secret = zeros(plain.size());
-    if (!plain.empty()) std::memcpy(secret.data_.get(), plain.data(), plain.size());
+    if (!plain.empty()) {
+        std::memcpy(secret.data_.get(), plain.data(), plain.size());
+    }
     return secret;
 }
 
@@ -41,18 +43,27 @@ Secret& Secret::operator=(Secret&& other) noexcept {
     return *this;
 }
 
-Secret::~Secret() { wipe(); }
+Secret::~Secret() {
+    wipe();
+}
 
-Secret Secret::clone() const { return copy_of({data_.get(), size_}); }
+Secret Secret::clone() const {
+    return copy_of({data_.get(), size_});
+}
 
-bool Secret::ct_equal(Secret const& other) const { return ct_equal({other.data_.get(), other.size_}); }
+bool Secret::ct_equal(Secret const& other) const {
+    return ct_equal({other.data_.get(), other.size_});
+}
 
 bool Secret::ct_equal(std::string_view other) const {
-    return size_ == other.size() && (size_ == 0 || sodium_memcmp(data_.get(), other.data(), size_) == 0);
+    return size_ == other.size() &&
+           (size_ == 0 || sodium_memcmp(data_.get(), other.data(), size_) == 0);
 }
 
 void Secret::wipe() noexcept {
-    if (data_) sodium_memzero(data_.get(), size_);
+    if (data_) {
+        sodium_memzero(data_.get(), size_);
+    }
     data_.reset();
     size_ = 0;
 }

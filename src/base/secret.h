@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The one type for tokens, client secrets, codes and keys on their way through the program: move only,
-// wiped when it goes, unprintable, and without a comparison but ct_equal. What is exposed is a view that
-// lives as long as the call. Not thread safe (a value); see tests/compile_fail for what must not compile.
+// The one type for tokens, client secrets, codes and keys on their way through the program: move
+// only, wiped when it goes, unprintable, and without a comparison but ct_equal. What is exposed is
+// a view that lives as long as the call. Not thread safe (a value); see tests/compile_fail for what
+// must not compile.
 
 #include <cstddef>
 #include <functional>
@@ -19,9 +20,9 @@ class Secret {
  public:
     Secret() = default;
     static Secret copy_of(std::string_view plain);
-    static Secret from(std::string&& plain);           // wipes the argument
-    static Secret from(std::span<std::byte> plain);    // wipes the argument
-    static Secret zeros(std::size_t size);             // to be filled through write()
+    static Secret from(std::string&& plain);         // wipes the argument
+    static Secret from(std::span<std::byte> plain);  // wipes the argument
+    static Secret zeros(std::size_t size);           // to be filled through write()
 
     Secret(Secret&& other) noexcept
         : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
@@ -34,7 +35,8 @@ class Secret {
     bool empty() const { return size_ == 0; }
     std::size_t size() const { return size_; }
 
-    // The one greppable door: use(std::string_view) sees the bytes; tidy lists the files that may call it.
+    // The one greppable door: use(std::string_view) sees the bytes; tidy lists the files that may
+    // call it.
     decltype(auto) expose(auto&& use) const {
         return std::invoke(std::forward<decltype(use)>(use), std::string_view(data_.get(), size_));
     }

@@ -12,14 +12,16 @@
 namespace brickgate {
 
 struct Explanation {
-    std::string summary;             // one sentence
-    std::string detail;              // what happened and what happens next
-    std::string who_must_act;        // nobody | customer | customer_admin | app_operator | databricks | gateway_operator
-    std::string remedy;              // what that person does
+    std::string summary;       // one sentence
+    std::string detail;        // what happened and what happens next
+    std::string who_must_act;  // nobody | customer | customer_admin | app_operator | databricks |
+                               // gateway_operator
+    std::string remedy;        // what that person does
     bool serves_tokens = false;
     std::optional<Time> next_attempt_at;
 };
 
-Explanation explain(Connection const& row, std::optional<Gatekeeper::AppFault> const& app_fault, Time now);
+Explanation explain(Connection const& row, std::optional<Gatekeeper::AppFault> const& app_fault,
+                    Time now);
 
 }  // namespace brickgate

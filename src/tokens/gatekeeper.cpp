@@ -6,8 +6,8 @@ namespace brickgate {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr unsigned failures_to_open = 5;           // D.7
-constexpr Milliseconds first_pause = 5s;           // short: the refresh came minutes ahead of the need
+constexpr unsigned failures_to_open = 5;  // D.7
+constexpr Milliseconds first_pause = 5s;  // short: the refresh came minutes ahead of the need
 constexpr Milliseconds longest_pause = 2min;
 constexpr Milliseconds wait_for_probe = 1s;
 
@@ -19,13 +19,20 @@ std::optional<Gatekeeper::Closed> Gatekeeper::knock(std::string const& host,
         if (now < fault->second.retry_at) {
             return Closed{ErrorCode::app_fault, fault->second.retry_at - now};
         }
-        // One connection tries whether the registration was mended; the rest wait for what it learns.
+        // One connection tries whether the registration was mended; the rest wait for what it
+        // learns.
         fault->second.retry_at = now + 30s;
     }
     auto& state = hosts_[host];
-    if (!state.open_until) return std::nullopt;
-    if (now < *state.open_until) return Closed{ErrorCode::host_blocked, *state.open_until - now};
-    if (state.probing) return Closed{ErrorCode::host_blocked, wait_for_probe};
+    if (!state.open_until) {
+        return std::nullopt;
+    }
+    if (now < *state.open_until) {
+        return Closed{ErrorCode::host_blocked, *state.open_until - now};
+    }
+    if (state.probing) {
+        return Closed{ErrorCode::host_blocked, wait_for_probe};
+    }
     state.probing = true;
     return std::nullopt;
 }
@@ -35,25 +42,33 @@ void Gatekeeper::succeeded(std::string const& host, RegistrationId const& regist
     faults_.erase(registration);
 }
 
-void Gatekeeper::host_answered(std::string const& host) { hosts_.erase(host); }
+void Gatekeeper::host_answered(std::string const& host) {
+    hosts_.erase(host);
+}
 
 void Gatekeeper::host_failed(std::string const& host, Time now) {
     auto& state = hosts_[host];
     state.failures += 1;
     state.probing = false;
-    if (state.failures < failures_to_open) return;
+    if (state.failures < failures_to_open) {
+        return;
+    }
     unsigned const beyond = std::min(state.failures - failures_to_open, 10U);
     state.open_until = now + std::min(first_pause * (1LL << beyond), longest_pause);
 }
 
 void Gatekeeper::gave_up(std::string const& host) {
-    if (auto found = hosts_.find(host); found != hosts_.end()) found->second.probing = false;
+    if (auto found = hosts_.find(host); found != hosts_.end()) {
+        found->second.probing = false;
+    }
 }
 
 void Gatekeeper::app_failed(RegistrationId const& registration, ErrorCode code, Time now,
                             Milliseconds wait) {
     auto& fault = faults_[registration];
-    if (fault.count == 0) fault.since = now;
+    if (fault.count == 0) {
+        fault.since = now;
+    }
     fault.code = code;
     fault.count += 1;
     fault.retry_at = now + wait;
@@ -61,7 +76,9 @@ void Gatekeeper::app_failed(RegistrationId const& registration, ErrorCode code, 
 
 std::optional<Gatekeeper::AppFault> Gatekeeper::fault_of(RegistrationId const& registration) const {
     auto const found = faults_.find(registration);
-    if (found == faults_.end()) return std::nullopt;
+    if (found == faults_.end()) {
+        return std::nullopt;
+    }
     return found->second;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Who may knock at a token endpoint now: a breaker per host (five outcomes in a row that were the server's
-// fault open it; then one connection probes and the others wait for it) and the faults of our own
-// registrations (D.7: a wrong client secret is nobody's dead grant). Pure; time is an argument.
+// Who may knock at a token endpoint now: a breaker per host (five outcomes in a row that were the
+// server's fault open it; then one connection probes and the others wait for it) and the faults of
+// our own registrations (D.7: a wrong client secret is nobody's dead grant). Pure; time is an
+// argument.
 
 #include <cstdint>
 #include <map>
@@ -18,16 +19,19 @@ namespace brickgate {
 class Gatekeeper {
  public:
     struct Closed {
-        ErrorCode code;              // host_blocked: the breaker; app_fault: the registration
+        ErrorCode code;  // host_blocked: the breaker; app_fault: the registration
         Milliseconds wait;
     };
     // nullopt: go. A go through an open breaker is the probe: report its outcome.
-    std::optional<Closed> knock(std::string const& host, RegistrationId const& registration, Time now);
+    std::optional<Closed> knock(std::string const& host, RegistrationId const& registration,
+                                Time now);
     void succeeded(std::string const& host, RegistrationId const& registration);
     void host_failed(std::string const& host, Time now);
-    void host_answered(std::string const& host);          // the host is well, whatever it said
-    void app_failed(RegistrationId const& registration, ErrorCode code, Time now, Milliseconds wait);
-    void gave_up(std::string const& host);                // a probe that ended without reaching the host's opinion
+    void host_answered(std::string const& host);  // the host is well, whatever it said
+    void app_failed(RegistrationId const& registration, ErrorCode code, Time now,
+                    Milliseconds wait);
+    void gave_up(
+        std::string const& host);  // a probe that ended without reaching the host's opinion
 
     struct AppFault {
         ErrorCode code = ErrorCode::app_fault;

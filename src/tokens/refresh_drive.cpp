@@ -13,7 +13,9 @@ namespace {
 
 std::string origin_of(std::string_view url) {
     auto const scheme = url.find("://");
-    if (scheme == std::string_view::npos) return {};
+    if (scheme == std::string_view::npos) {
+        return {};
+    }
     return std::string(url.substr(0, url.find_first_of("/?#", scheme + 3)));
 }
 
@@ -32,25 +34,45 @@ Task<Result<Connection>> RefreshDrive::run(refresh::Event first) {
     if (auto const* replayed = std::get_if<refresh::Replayed>(&first)) {
         row_ = replayed->row;
         registration_ = owner_.registration_of(*row_);
-        if (auto token = parts_.vault.open_refresh(*row_)) presented_ = std::move(*token);
+        if (auto token = parts_.vault.open_refresh(*row_)) {
+            presented_ = std::move(*token);
+        }
     }
     refresh::Event event = std::move(first);
     for (;;) {
         refresh::Action action = machine_.step(event, moment());
-        if (std::holds_alternative<refresh::Done>(action)) co_return *row_;
-        if (auto const* end = std::get_if<refresh::GiveUp>(&action)) co_return fail(error_of(*end));
+        if (std::holds_alternative<refresh::Done>(action)) {
+            co_return *row_;
+        }
+        if (auto const* end = std::get_if<refresh::GiveUp>(&action)) {
+            co_return fail(error_of(*end));
+        }
         event = co_await perform(std::move(action));
     }
 }
 
 Task<refresh::Event> RefreshDrive::perform(refresh::Action action) {
-    if (std::holds_alternative<refresh::Load>(action)) co_return co_await load();
-    if (std::holds_alternative<refresh::Claim>(action)) co_return co_await claim();
-    if (auto const* send_it = std::get_if<refresh::Send>(&action)) co_return co_await send(send_it->not_after);
-    if (std::holds_alternative<refresh::SpoolAnswer>(action)) co_return co_await spool_answer();
-    if (std::holds_alternative<refresh::Parse>(action)) co_return parse();
-    if (std::holds_alternative<refresh::Publish>(action)) co_return publish();
-    if (std::holds_alternative<refresh::Save>(action)) co_return co_await save();
+    if (std::holds_alternative<refresh::Load>(action)) {
+        co_return co_await load();
+    }
+    if (std::holds_alternative<refresh::Claim>(action)) {
+        co_return co_await claim();
+    }
+    if (auto const* send_it = std::get_if<refresh::Send>(&action)) {
+        co_return co_await send(send_it->not_after);
+    }
+    if (std::holds_alternative<refresh::SpoolAnswer>(action)) {
+        co_return co_await spool_answer();
+    }
+    if (std::holds_alternative<refresh::Parse>(action)) {
+        co_return parse();
+    }
+    if (std::holds_alternative<refresh::Publish>(action)) {
+        co_return publish();
+    }
+    if (std::holds_alternative<refresh::Save>(action)) {
+        co_return co_await save();
+    }
     if (auto const* dead = std::get_if<refresh::Fail>(&action)) {
         co_return co_await write_failure(dead->reason, dead->code);
     }
@@ -63,14 +85,18 @@ Task<refresh::Event> RefreshDrive::perform(refresh::Action action) {
 
 Task<refresh::Event> RefreshDrive::load() {
     auto row = co_await parts_.vault.find(id_);
-    if (!row) co_return refresh::StoreDown{row.error().code()};
+    if (!row) {
+        co_return refresh::StoreDown{row.error().code()};
+    }
     row_ = std::move(*row);
     co_return refresh::Loaded{row_};
 }
 
 Task<refresh::Event> RefreshDrive::claim() {
     registration_ = owner_.registration_of(*row_);
-    if (!registration_) co_return refresh::NotAdmitted{ErrorCode::app_fault, std::chrono::minutes(1)};
+    if (!registration_) {
+        co_return refresh::NotAdmitted{ErrorCode::app_fault, std::chrono::minutes(1)};
+    }
     Time const now = parts_.clock.now();
     if (auto const closed = owner_.gatekeeper_.knock(row_->workspace, registration_->id, now)) {
         co_return refresh::NotAdmitted{closed->code, closed->wait};
@@ -78,15 +104,16 @@ Task<refresh::Event> RefreshDrive::claim() {
     auto room = parts_.spool.reserve();
     if (!room) {
         owner_.gatekeeper_.gave_up(row_->workspace);
-        log(LogLevel::error, "spool_full", "No refresh is begun, because its answer could not be kept safe.",
+        log(LogLevel::error, "spool_full",
+            "No refresh is begun, because its answer could not be kept safe.",
             {{"reason", room.error().name()}});
         co_return refresh::NotAdmitted{room.error().code(), std::chrono::seconds(10)};
     }
     room_ = std::move(*room);
     attempt_ = parts_.random.hex(16);
     failpoint("K0");
-    ClaimRequest request{id_,         row_->family, row_->generation, parts_.node,
-                         parts_.boot, attempt_,     now,              refresh::Limits{}.lease};
+    ClaimRequest request{id_,      row_->family, row_->generation,       parts_.node, parts_.boot,
+                         attempt_, now,          refresh::Limits{}.lease};
     auto claimed = co_await parts_.vault.claim(std::move(request));
     if (!claimed) {
         owner_.gatekeeper_.gave_up(row_->workspace);
@@ -104,12 +131,16 @@ Task<refresh::Event> RefreshDrive::claim() {
 
 Task<refresh::Event> RefreshDrive::send(Instant not_after) {
     auto const endpoint = token_endpoint();
-    if (!endpoint) co_return refresh::NotSent{endpoint.error().code()};
+    if (!endpoint) {
+        co_return refresh::NotSent{endpoint.error().code()};
+    }
     HttpLimits limits = grant_limits(*registration_, row_->workspace);
     limits.not_after = not_after;
     auto request = make_refresh_request(*endpoint, registration_->client, *presented_);
     owner_.counters_.started += 1;
-    if (row_->intent && row_->intent->presented > 1) owner_.counters_.presented_again += 1;
+    if (row_->intent && row_->intent->presented > 1) {
+        owner_.counters_.presented_again += 1;
+    }
     auto answer = co_await parts_.http.send(std::move(request), std::move(limits));
     received_at_ = parts_.clock.now();
     if (answer) {
@@ -120,7 +151,9 @@ Task<refresh::Event> RefreshDrive::send(Instant not_after) {
     owner_.gatekeeper_.host_failed(row_->workspace, received_at_);
     ErrorCode const code = answer.error().error.code();
     log(LogLevel::warning, "refresh_transport", answer.error().error.message(),
-        {{"connection", id_.value()}, {"code", info_of(code).name}, {"detail", answer.error().error.detail()}});
+        {{"connection", id_.value()},
+         {"code", info_of(code).name},
+         {"detail", answer.error().error.detail()}});
     if (answer.error().sent == Sent::not_sent) {
         owner_.counters_.not_spent += 1;
         co_return refresh::NotSent{code};
@@ -130,9 +163,13 @@ Task<refresh::Event> RefreshDrive::send(Instant not_after) {
 }
 
 Task<refresh::Event> RefreshDrive::spool_answer() {
-    SpoolIdentity identity{SpoolKind::refresh, id_.value(), row_->family, row_->generation, attempt_};
-    auto seq = co_await parts_.spool.append(room_, std::move(identity), received_at_, encode_answer(*answer_));
-    if (!seq) co_return refresh::SpoolFailed{};
+    SpoolIdentity identity{SpoolKind::refresh, id_.value(), row_->family, row_->generation,
+                           attempt_};
+    auto seq = co_await parts_.spool.append(room_, std::move(identity), received_at_,
+                                            encode_answer(*answer_));
+    if (!seq) {
+        co_return refresh::SpoolFailed{};
+    }
     spool_seq_ = *seq;
     co_return refresh::Spooled{};
 }
@@ -145,7 +182,9 @@ refresh::Event RefreshDrive::parse() {
         parsed.retry_after = tokens.error().retry_after();
         parsed.may_be_spent = answer_->status >= 200 && answer_->status < 300;
         log(LogLevel::warning, "refresh_refused", tokens.error().message(),
-            {{"connection", id_.value()}, {"code", tokens.error().name()}, {"status", answer_->status},
+            {{"connection", id_.value()},
+             {"code", tokens.error().name()},
+             {"status", answer_->status},
              {"detail", tokens.error().detail()}});
     } else {
         tokens_ = std::move(*tokens);
@@ -157,13 +196,16 @@ refresh::Event RefreshDrive::parse() {
 void RefreshDrive::note_answer(refresh::Parsed const& parsed) {
     auto& counters = owner_.counters_;
     auto& gatekeeper = owner_.gatekeeper_;
-    if (!registration_) return;
+    if (!registration_) {
+        return;
+    }
     switch (parsed.answer) {
         case AnswerClass::success:
             counters.succeeded += 1;
             gatekeeper.succeeded(row_->workspace, registration_->id);
             return;
-        case AnswerClass::grant_dead: break;
+        case AnswerClass::grant_dead:
+            break;
         case AnswerClass::client_fault: {
             counters.app_fault += 1;
             auto const fault = gatekeeper.fault_of(registration_->id);
@@ -171,14 +213,18 @@ void RefreshDrive::note_answer(refresh::Parsed const& parsed) {
             gatekeeper.app_failed(registration_->id, parsed.code, parts_.clock.now(), wait);
             break;
         }
-        case AnswerClass::not_spent: counters.not_spent += 1; break;
+        case AnswerClass::not_spent:
+            counters.not_spent += 1;
+            break;
         case AnswerClass::maybe_spent:
         case AnswerClass::protocol_error:
             counters.maybe_spent += 1;
             gatekeeper.host_failed(row_->workspace, parts_.clock.now());
             return;
         case AnswerClass::host_blocked:
-        case AnswerClass::host_misconfigured: counters.host_blocked += 1; break;
+        case AnswerClass::host_misconfigured:
+            counters.host_blocked += 1;
+            break;
     }
     gatekeeper.host_answered(row_->workspace);
 }
@@ -190,7 +236,9 @@ refresh::Event RefreshDrive::publish() {
     ahead.access_issued_at = received_at_;
     ahead.access_expires_at = tokens_->expires_at;
     ahead.token_type = tokens_->token_type;
-    if (tokens_->scopes) ahead.scopes = *tokens_->scopes;
+    if (tokens_->scopes) {
+        ahead.scopes = *tokens_->scopes;
+    }
     ahead.current_fingerprint = tokens_->access.expose(
         [&](std::string_view text) { return parts_.vault.fingerprint(text); });
     owner_.remember(ahead, tokens_->access);
@@ -201,18 +249,28 @@ NewTokens RefreshDrive::new_tokens() {
     NewTokens fresh;
     fresh.tokens = tokens_->clone();
     fresh.received_at = received_at_;
-    fresh.refresh_due_at = parts_.policy.due_at(received_at_, tokens_->expires_at, parts_.random.unit());
+    fresh.refresh_due_at =
+        parts_.policy.due_at(received_at_, tokens_->expires_at, parts_.random.unit());
     return fresh;
 }
 
 Task<refresh::Event> RefreshDrive::save() {
     std::vector<EventRow> events;
     bool const recovered = row_->state != ConnectionState::active;
-    if (recovered) events.push_back(connection_recovered(parts_.clock.now(), *row_));
-    auto saved = co_await parts_.vault.save(*row_, attempt_, new_tokens(), *presented_, std::move(events));
-    if (!saved) co_return refresh::StoreDown{saved.error().code()};
-    if (saved->row) row_ = std::move(saved->row);
-    if (spool_seq_) parts_.spool.committed(*spool_seq_, parts_.clock.now());
+    if (recovered) {
+        events.push_back(connection_recovered(parts_.clock.now(), *row_));
+    }
+    auto saved =
+        co_await parts_.vault.save(*row_, attempt_, new_tokens(), *presented_, std::move(events));
+    if (!saved) {
+        co_return refresh::StoreDown{saved.error().code()};
+    }
+    if (saved->row) {
+        row_ = std::move(saved->row);
+    }
+    if (spool_seq_) {
+        parts_.spool.committed(*spool_seq_, parts_.clock.now());
+    }
     co_return refresh::Saved{saved->outcome};
 }
 
@@ -220,14 +278,19 @@ Task<refresh::Event> RefreshDrive::write_failure(ReauthReason reason, ErrorCode 
     Time const now = parts_.clock.now();
     std::vector<EventRow> events;
     events.push_back(connection_reauth_required(now, *row_, reason));
-    auto written = co_await parts_.vault.fail_fenced(fence(), reason, std::string(info_of(code).name),
-                                                     std::move(events));
-    if (!written) co_return refresh::StoreDown{written.error().code()};
-    if (spool_seq_) parts_.spool.committed(*spool_seq_, now);
+    auto written = co_await parts_.vault.fail_fenced(
+        fence(), reason, std::string(info_of(code).name), std::move(events));
+    if (!written) {
+        co_return refresh::StoreDown{written.error().code()};
+    }
+    if (spool_seq_) {
+        parts_.spool.committed(*spool_seq_, now);
+    }
     if (!written->fenced_out && !written->promoted) {
         owner_.counters_.reauth_required += 1;
         owner_.forget(id_);
-        log(LogLevel::warning, "reauth_required", "This grant has ended; the person must sign in again.",
+        log(LogLevel::warning, "reauth_required",
+            "This grant has ended; the person must sign in again.",
             {{"connection", id_.value()}, {"reason", to_string(reason)}});
     }
     co_return refresh::FailureWritten{written->fenced_out, written->promoted};
@@ -236,7 +299,8 @@ Task<refresh::Event> RefreshDrive::write_failure(ReauthReason reason, ErrorCode 
 Task<refresh::Event> RefreshDrive::write_back_off(BackOff back_off, ErrorCode code) {
     Time const now = parts_.clock.now();
     std::vector<EventRow> events;
-    if (back_off.state == ConnectionState::host_blocked && row_->state != ConnectionState::host_blocked) {
+    if (back_off.state == ConnectionState::host_blocked &&
+        row_->state != ConnectionState::host_blocked) {
         events.push_back(host_blocked(now, *row_, code));
     }
     if (auto const fault = owner_.gatekeeper_.fault_of(row_->registration);
@@ -245,18 +309,25 @@ Task<refresh::Event> RefreshDrive::write_back_off(BackOff back_off, ErrorCode co
     }
     bool const keep_in_spool = back_off.spent == Spent::maybe;
     auto written = co_await parts_.vault.back_off(fence(), std::move(back_off), std::move(events));
-    if (!written) co_return refresh::StoreDown{written.error().code()};
-    if (spool_seq_ && !keep_in_spool) parts_.spool.committed(*spool_seq_, now);
+    if (!written) {
+        co_return refresh::StoreDown{written.error().code()};
+    }
+    if (spool_seq_ && !keep_in_spool) {
+        parts_.spool.committed(*spool_seq_, now);
+    }
     co_return refresh::BackedOff{};
 }
 
 Result<std::string> RefreshDrive::token_endpoint() const {
     auto const& fixed = registration_->endpoints;
-    if (fixed && fixed->token_endpoint == row_->token_endpoint) return row_->token_endpoint;
-    // The issuer is bound into the seal of the token and the endpoint is not, so a database that was
-    // tampered with could at most change the path.
+    if (fixed && fixed->token_endpoint == row_->token_endpoint) {
+        return row_->token_endpoint;
+    }
+    // The issuer is bound into the seal of the token and the endpoint is not, so a database that
+    // was tampered with could at most change the path.
     if (origin_of(row_->token_endpoint) != origin_of(row_->issuer.value())) {
-        return fail(ErrorCode::metadata_endpoint_denied, "The token endpoint is not on the issuer's host.");
+        return fail(ErrorCode::metadata_endpoint_denied,
+                    "The token endpoint is not on the issuer's host.");
     }
     return row_->token_endpoint;
 }
@@ -280,14 +351,20 @@ Error RefreshDrive::error_of(refresh::GiveUp const& end) const {
                 return "Databricks refuses this gateway's own client registration.";
             case ErrorCode::host_blocked:
                 return "The workspace's token endpoint does not answer as an OAuth server does.";
-            case ErrorCode::connection_unknown: return "There is no connection with this id.";
-            case ErrorCode::spool_full: return "There is no room to keep a new token safe.";
-            case ErrorCode::store_unavailable: return "The gateway's database does not answer.";
-            default: return "A fresh token is not to be had right now; the gateway keeps trying.";
+            case ErrorCode::connection_unknown:
+                return "There is no connection with this id.";
+            case ErrorCode::spool_full:
+                return "There is no room to keep a new token safe.";
+            case ErrorCode::store_unavailable:
+                return "The gateway's database does not answer.";
+            default:
+                return "A fresh token is not to be had right now; the gateway keeps trying.";
         }
     }();
     Error error(end.code, sentence);
-    if (end.retry_after) return std::move(error).with_retry_after(*end.retry_after);
+    if (end.retry_after) {
+        return std::move(error).with_retry_after(*end.retry_after);
+    }
     return error;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One flight: does what the refresh machine says, with the vault, the spool and the network, and holds the
-// secrets meanwhile. A part of Refresher, made for one run() and then gone.
+// One flight: does what the refresh machine says, with the vault, the spool and the network, and
+// holds the secrets meanwhile. A part of Refresher, made for one run() and then gone.
 
 #include <memory>
 #include <optional>

@@ -19,7 +19,9 @@ Machine::Machine(std::uint64_t generation, RefreshPolicy policy, Limits limits)
     : generation_(generation), policy_(policy), limits_(limits) {}
 
 Action Machine::step(Event const& event, Moment const& now) {
-    if (std::holds_alternative<StoreDown>(event)) return on_store_down(now);
+    if (std::holds_alternative<StoreDown>(event)) {
+        return on_store_down(now);
+    }
     switch (state_) {
         case State::idle:
             if (auto const* replayed = std::get_if<Replayed>(&event)) {
@@ -28,62 +30,93 @@ Action Machine::step(Event const& event, Moment const& now) {
                 state_ = State::parsing;
                 return Parse{};
             }
-            if (!std::holds_alternative<Start>(event)) return wrong_order();
+            if (!std::holds_alternative<Start>(event)) {
+                return wrong_order();
+            }
             return reload();
         case State::loading:
-            if (auto const* loaded = std::get_if<Loaded>(&event)) return on_loaded(*loaded, now);
+            if (auto const* loaded = std::get_if<Loaded>(&event)) {
+                return on_loaded(*loaded, now);
+            }
             return wrong_order();
-        case State::claiming: return on_claim(event, now);
-        case State::sending: return on_sent(event, now);
+        case State::claiming:
+            return on_claim(event, now);
+        case State::sending:
+            return on_sent(event, now);
         case State::spooling:
             spooled_ = std::holds_alternative<Spooled>(event);
-            if (!spooled_ && !std::holds_alternative<SpoolFailed>(event)) return wrong_order();
+            if (!spooled_ && !std::holds_alternative<SpoolFailed>(event)) {
+                return wrong_order();
+            }
             state_ = State::parsing;
             return Parse{};
         case State::parsing:
-            if (auto const* parsed = std::get_if<Parsed>(&event)) return on_parsed(*parsed, now);
+            if (auto const* parsed = std::get_if<Parsed>(&event)) {
+                return on_parsed(*parsed, now);
+            }
             return wrong_order();
         case State::publishing:
-            if (!std::holds_alternative<Tick>(event)) return wrong_order();
+            if (!std::holds_alternative<Tick>(event)) {
+                return wrong_order();
+            }
             state_ = State::saving;
             return Save{};
         case State::saving:
-            if (auto const* saved = std::get_if<Saved>(&event)) return on_saved(*saved);
+            if (auto const* saved = std::get_if<Saved>(&event)) {
+                return on_saved(*saved);
+            }
             return wrong_order();
         case State::failing:
-            if (auto const* written = std::get_if<FailureWritten>(&event)) return on_failure(*written);
+            if (auto const* written = std::get_if<FailureWritten>(&event)) {
+                return on_failure(*written);
+            }
             return wrong_order();
         case State::backing_off:
-            if (!std::holds_alternative<BackedOff>(event)) return wrong_order();
+            if (!std::holds_alternative<BackedOff>(event)) {
+                return wrong_order();
+            }
             return give_up(tell_, up_to_seconds(tell_wait_));
         case State::waiting:
-            if (!std::holds_alternative<Tick>(event)) return wrong_order();
+            if (!std::holds_alternative<Tick>(event)) {
+                return wrong_order();
+            }
             state_ = after_wait_;
             return std::move(pending_);
-        case State::finished: break;
+        case State::finished:
+            break;
     }
     return wrong_order();
 }
 
 Action Machine::on_loaded(Loaded const& event, Moment const& now) {
-    if (!event.row) return give_up(ErrorCode::connection_unknown);
+    if (!event.row) {
+        return give_up(ErrorCode::connection_unknown);
+    }
     row_ = event.row;
     switch (row_->state) {
-        case ConnectionState::pending: return give_up(ErrorCode::connection_pending);
-        case ConnectionState::reauth_required: return give_up(ErrorCode::reauth_required);
-        case ConnectionState::quarantined: return give_up(ErrorCode::quarantined);
-        case ConnectionState::disconnected: return give_up(ErrorCode::disconnected);
+        case ConnectionState::pending:
+            return give_up(ErrorCode::connection_pending);
+        case ConnectionState::reauth_required:
+            return give_up(ErrorCode::reauth_required);
+        case ConnectionState::quarantined:
+            return give_up(ErrorCode::quarantined);
+        case ConnectionState::disconnected:
+            return give_up(ErrorCode::disconnected);
         case ConnectionState::active:
         case ConnectionState::uncertain:
-        case ConnectionState::host_blocked: break;
+        case ConnectionState::host_blocked:
+            break;
     }
     if (row_->generation > generation_) {
         state_ = State::finished;
         return Done{};
     }
-    if (row_->sealed_refresh.empty()) return give_up(ErrorCode::session_only);
+    if (row_->sealed_refresh.empty()) {
+        return give_up(ErrorCode::session_only);
+    }
     if (row_->next_attempt_at && *row_->next_attempt_at > now.wall) {
-        return give_up(ErrorCode::refresh_pending, up_to_seconds(*row_->next_attempt_at - now.wall));
+        return give_up(ErrorCode::refresh_pending,
+                       up_to_seconds(*row_->next_attempt_at - now.wall));
     }
     state_ = State::claiming;
     claim_started_ = now.steady;
@@ -99,9 +132,15 @@ Action Machine::on_claim(Event const& event, Moment const& now) {
     if (auto const* refused = std::get_if<NotAdmitted>(&event)) {
         return give_up(refused->code, up_to_seconds(refused->wait));
     }
-    if (!std::holds_alternative<NotClaimed>(event)) return wrong_order();
-    if (!poll_until_) poll_until_ = now.steady + limits_.poll_for;
-    if (now.steady >= *poll_until_) return give_up(ErrorCode::refresh_pending, Seconds(2));
+    if (!std::holds_alternative<NotClaimed>(event)) {
+        return wrong_order();
+    }
+    if (!poll_until_) {
+        poll_until_ = now.steady + limits_.poll_for;
+    }
+    if (now.steady >= *poll_until_) {
+        return give_up(ErrorCode::refresh_pending, Seconds(2));
+    }
     return wait(limits_.poll, State::loading, Load{});
 }
 
@@ -111,8 +150,8 @@ Action Machine::on_sent(Event const& event, Moment const& now) {
         return SpoolAnswer{};
     }
     if (auto const* not_sent = std::get_if<NotSent>(&event)) {
-        return back_off({Spent::no, not_sent->code, policy_.transient_wait(row_->fail_count, now.dice)},
-                        now);
+        return back_off(
+            {Spent::no, not_sent->code, policy_.transient_wait(row_->fail_count, now.dice)}, now);
     }
     if (auto const* lost = std::get_if<MaybeSent>(&event)) {
         return maybe_spent(lost->code, lost->end_seen, std::nullopt, now);
@@ -124,7 +163,9 @@ Action Machine::on_parsed(Parsed const& parsed, Moment const& now) {
     switch (parsed.answer) {
         case AnswerClass::success:
             state_ = spooled_ ? State::publishing : State::saving;
-            if (spooled_) return Publish{};
+            if (spooled_) {
+                return Publish{};
+            }
             return Save{};
         case AnswerClass::grant_dead:
             state_ = State::failing;
@@ -135,11 +176,13 @@ Action Machine::on_parsed(Parsed const& parsed, Moment const& now) {
             return back_off(plan, now);
         }
         case AnswerClass::not_spent:
-            return back_off({Spent::no, parsed.code,
-                             std::max<Milliseconds>(parsed.retry_after.value_or(Seconds(0)),
-                                                    policy_.transient_wait(row_->fail_count, now.dice))},
-                            now);
-        case AnswerClass::maybe_spent: return maybe_spent(parsed.code, true, std::nullopt, now);
+            return back_off(
+                {Spent::no, parsed.code,
+                 std::max<Milliseconds>(parsed.retry_after.value_or(Seconds(0)),
+                                        policy_.transient_wait(row_->fail_count, now.dice))},
+                now);
+        case AnswerClass::maybe_spent:
+            return maybe_spent(parsed.code, true, std::nullopt, now);
         case AnswerClass::host_blocked:
         case AnswerClass::host_misconfigured:
             if (parsed.may_be_spent) {
@@ -148,7 +191,8 @@ Action Machine::on_parsed(Parsed const& parsed, Moment const& now) {
             return back_off({Spent::no, parsed.code, policy_.operator_wait(row_->fail_count),
                              ConnectionState::host_blocked, ErrorCode::host_blocked},
                             now);
-        case AnswerClass::protocol_error: return maybe_spent(parsed.code, true, std::nullopt, now);
+        case AnswerClass::protocol_error:
+            return maybe_spent(parsed.code, true, std::nullopt, now);
     }
     return wrong_order();
 }
@@ -156,17 +200,23 @@ Action Machine::on_parsed(Parsed const& parsed, Moment const& now) {
 Action Machine::on_saved(Saved const& saved) {
     switch (saved.outcome) {
         case SaveOutcome::saved:
-        case SaveOutcome::already_saved: state_ = State::finished; return Done{};
+        case SaveOutcome::already_saved:
+            state_ = State::finished;
+            return Done{};
         case SaveOutcome::superseded:
-        case SaveOutcome::family_changed: return reload();
-        case SaveOutcome::gone: return give_up(ErrorCode::connection_unknown);
+        case SaveOutcome::family_changed:
+            return reload();
+        case SaveOutcome::gone:
+            return give_up(ErrorCode::connection_unknown);
     }
     return wrong_order();
 }
 
 Action Machine::on_failure(FailureWritten const& written) {
     // Fenced out: somebody got further, and what they have is better than our failure.
-    if (written.fenced_out || written.promoted) return reload();
+    if (written.fenced_out || written.promoted) {
+        return reload();
+    }
     return give_up(ErrorCode::reauth_required);
 }
 
@@ -176,12 +226,16 @@ Action Machine::on_store_down(Moment const& now) {
         std::min(policy_.transient_wait(store_failures_ - 1, now.dice), limits_.store_retry_max);
     switch (state_) {
         // An answer in hand is kept and retried for ever: the grant lives in it.
-        case State::saving: return wait(pause, State::saving, Save{});
-        case State::failing: return wait(pause, State::failing, pending_);
+        case State::saving:
+            return wait(pause, State::saving, Save{});
+        case State::failing:
+            return wait(pause, State::failing, pending_);
         case State::loading:
         case State::claiming:
-        case State::backing_off: return give_up(ErrorCode::store_unavailable, up_to_seconds(pause));
-        default: return wrong_order();
+        case State::backing_off:
+            return give_up(ErrorCode::store_unavailable, up_to_seconds(pause));
+        default:
+            return wrong_order();
     }
 }
 
@@ -193,8 +247,8 @@ Action Machine::maybe_spent(ErrorCode code, bool end_seen, std::optional<Connect
         pause = std::max(Milliseconds(1s), row_->intent->at + policy_.uncertain_wait - now.wall);
     }
     if (presented > 1) {
-        // A repeat can only succeed or end the old access token early, so it waits until that one is
-        // nearly over (D.6).
+        // A repeat can only succeed or end the old access token early, so it waits until that one
+        // is nearly over (D.6).
         pause = std::max(pause, row_->access_expires_at - 60s - now.wall);
     }
     return back_off({Spent::maybe, code, pause, state, ErrorCode::refresh_pending}, now);
@@ -237,9 +291,15 @@ Action Machine::wrong_order() {
 }
 
 ReauthReason Machine::reason_of_death(Moment const& now) const {
-    if (row_->intent && row_->intent->presented > 1) return ReauthReason::outcome_lost;
-    if (row_->session_ends_at && *row_->session_ends_at <= now.wall) return ReauthReason::session_ended;
-    if (row_->refresh_expires_at && *row_->refresh_expires_at <= now.wall) return ReauthReason::expired_idle;
+    if (row_->intent && row_->intent->presented > 1) {
+        return ReauthReason::outcome_lost;
+    }
+    if (row_->session_ends_at && *row_->session_ends_at <= now.wall) {
+        return ReauthReason::session_ended;
+    }
+    if (row_->refresh_expires_at && *row_->refresh_expires_at <= now.wall) {
+        return ReauthReason::expired_idle;
+    }
     return ReauthReason::revoked;
 }
 

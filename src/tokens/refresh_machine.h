@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One refresh of one connection as a step machine without I/O (security design D.5, architecture section 5).
-// The driver does what an Action says and reports what came of it as the next Event; secrets and raw
-// answers stay with the driver. Pure; one machine a flight.
+// One refresh of one connection as a step machine without I/O (security design D.5, architecture
+// section 5). The driver does what an Action says and reports what came of it as the next Event;
+// secrets and raw answers stay with the driver. Pure; one machine a flight.
 //
-// Invariants: no send without a claim of this generation and never twice for one claim; after an answer
-// only spool, parse, publish, save, wait may follow; nothing is published before it is spooled or read from
-// a newer generation; a failure is written only for a definite answer, fenced.
+// Invariants: no send without a claim of this generation and never twice for one claim; after an
+// answer only spool, parse, publish, save, wait may follow; nothing is published before it is
+// spooled or read from a newer generation; a failure is written only for a definite answer, fenced.
 
 #include <cstdint>
 #include <optional>
@@ -25,54 +25,91 @@ namespace brickgate::refresh {
 struct Moment {
     Time wall{};
     Instant steady{};
-    double dice = 0;                 // in [0, 1), for the jitter of whatever is decided now
+    double dice = 0;  // in [0, 1), for the jitter of whatever is decided now
 };
 
 // ---- what happened
 struct Start {};
-struct Replayed { Connection row; };                                   // an answer from the spool of a dead run
-struct Loaded { std::optional<Connection> row; };
-struct NotAdmitted { ErrorCode code; Milliseconds wait{}; };          // breaker, registration, full spool
-struct Claimed { Connection row; };
+struct Replayed {
+    Connection row;
+};  // an answer from the spool of a dead run
+struct Loaded {
+    std::optional<Connection> row;
+};
+struct NotAdmitted {
+    ErrorCode code;
+    Milliseconds wait{};
+};  // breaker, registration, full spool
+struct Claimed {
+    Connection row;
+};
 struct NotClaimed {};
-struct NotSent { ErrorCode code; };                                    // no byte of ours left
-struct MaybeSent { ErrorCode code; bool end_seen = false; };           // end_seen: reset or EOF, not a time-out
+struct NotSent {
+    ErrorCode code;
+};  // no byte of ours left
+struct MaybeSent {
+    ErrorCode code;
+    bool end_seen = false;
+};  // end_seen: reset or EOF, not a time-out
 struct Answered {};
 struct Spooled {};
 struct SpoolFailed {};
 struct Parsed {
     AnswerClass answer;
-    ErrorCode code = ErrorCode::internal;             // of success: ignored
+    ErrorCode code = ErrorCode::internal;  // of success: ignored
     std::optional<Seconds> retry_after = std::nullopt;
-    bool may_be_spent = false;                        // a 2xx that is not OAuth: somebody took our request
+    bool may_be_spent = false;  // a 2xx that is not OAuth: somebody took our request
 };
-struct Saved { SaveOutcome outcome; };
-struct FailureWritten { bool fenced_out = false; bool promoted = false; };
+struct Saved {
+    SaveOutcome outcome;
+};
+struct FailureWritten {
+    bool fenced_out = false;
+    bool promoted = false;
+};
 struct BackedOff {};
-struct StoreDown { ErrorCode code; };
+struct StoreDown {
+    ErrorCode code;
+};
 struct Tick {};
-using Event = std::variant<Start, Replayed, Loaded, NotAdmitted, Claimed, NotClaimed, NotSent, MaybeSent, Answered, Spooled,
-                           SpoolFailed, Parsed, Saved, FailureWritten, BackedOff, StoreDown, Tick>;
+using Event = std::variant<Start, Replayed, Loaded, NotAdmitted, Claimed, NotClaimed, NotSent,
+                           MaybeSent, Answered, Spooled, SpoolFailed, Parsed, Saved, FailureWritten,
+                           BackedOff, StoreDown, Tick>;
 
 // ---- what to do
 struct Load {};
-struct Claim {};                                     // ask the gatekeeper, reserve the spool, claim
-struct Send { Instant not_after; };                  // abort if the first byte would leave later
+struct Claim {};  // ask the gatekeeper, reserve the spool, claim
+struct Send {
+    Instant not_after;
+};  // abort if the first byte would leave later
 struct SpoolAnswer {};
 struct Parse {};
-struct Publish {};                                   // give the new token to memory: it is on disk
+struct Publish {};  // give the new token to memory: it is on disk
 struct Save {};
-struct Fail { ReauthReason reason; ErrorCode code; };
-struct WriteBackOff { BackOff back_off; ErrorCode code; };
-struct Wait { Milliseconds wait; };
-struct Done {};                                      // the row last loaded or saved is the answer
-struct GiveUp { ErrorCode code; std::optional<Seconds> retry_after; };
-using Action = std::variant<Load, Claim, Send, SpoolAnswer, Parse, Publish, Save, Fail, WriteBackOff, Wait, Done, GiveUp>;
+struct Fail {
+    ReauthReason reason;
+    ErrorCode code;
+};
+struct WriteBackOff {
+    BackOff back_off;
+    ErrorCode code;
+};
+struct Wait {
+    Milliseconds wait;
+};
+struct Done {};  // the row last loaded or saved is the answer
+struct GiveUp {
+    ErrorCode code;
+    std::optional<Seconds> retry_after;
+};
+using Action = std::variant<Load, Claim, Send, SpoolAnswer, Parse, Publish, Save, Fail,
+                            WriteBackOff, Wait, Done, GiveUp>;
 
 struct Limits {
-    Milliseconds send_before = std::chrono::seconds(25);     // after the claim: a stalled node never sends late
-    Milliseconds lease = std::chrono::seconds(60);           // > send_before + the request's 20 s + margin
-    Milliseconds poll = std::chrono::milliseconds(200);      // while somebody else works on it
+    Milliseconds send_before =
+        std::chrono::seconds(25);  // after the claim: a stalled node never sends late
+    Milliseconds lease = std::chrono::seconds(60);  // > send_before + the request's 20 s + margin
+    Milliseconds poll = std::chrono::milliseconds(200);  // while somebody else works on it
     Milliseconds poll_for = std::chrono::seconds(25);
     Milliseconds store_retry_max = std::chrono::seconds(10);
 };
@@ -82,17 +119,28 @@ class Machine {
     // Refreshes unless the row is already newer than `generation`.
     Machine(std::uint64_t generation, RefreshPolicy policy, Limits limits = {});
     Action step(Event const& event, Moment const& now);
+
  private:
     enum class State : std::uint8_t {
-        idle, loading, claiming, sending, spooling, parsing, publishing, saving, failing, backing_off,
-        waiting, finished
+        idle,
+        loading,
+        claiming,
+        sending,
+        spooling,
+        parsing,
+        publishing,
+        saving,
+        failing,
+        backing_off,
+        waiting,
+        finished
     };
     struct BackOffPlan {
         Spent spent;
         ErrorCode code;
         Milliseconds wait{};
         std::optional<ConnectionState> state = std::nullopt;
-        ErrorCode tell = ErrorCode::refresh_pending;     // what the waiting callers hear
+        ErrorCode tell = ErrorCode::refresh_pending;  // what the waiting callers hear
     };
     Action on_loaded(Loaded const& event, Moment const& now);
     Action on_claim(Event const& event, Moment const& now);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// When to refresh, how much life a token must have to be handed out, how long to wait after a failure.
-// Pure: time and randomness are arguments. Figures: databricks-facts section 6 (min(TTL/2, 20 min), as
-// Databricks' own clients), security design D.6, D.7, D.9.
+// When to refresh, how much life a token must have to be handed out, how long to wait after a
+// failure. Pure: time and randomness are arguments. Figures: databricks-facts section 6 (min(TTL/2,
+// 20 min), as Databricks' own clients), security design D.6, D.7, D.9.
 
 #include <algorithm>
 #include <cstdint>
@@ -14,15 +14,17 @@ namespace brickgate {
 
 struct RefreshPolicy {
     Milliseconds lead_max = std::chrono::minutes(20);
-    Milliseconds serve_margin = std::chrono::seconds(60);      // Databricks refuses tokens in their last 30 s
-    Milliseconds uncertain_wait = std::chrono::seconds(30);    // a lost answer: within every known grace period
+    Milliseconds serve_margin =
+        std::chrono::seconds(60);  // Databricks refuses tokens in their last 30 s
+    Milliseconds uncertain_wait =
+        std::chrono::seconds(30);  // a lost answer: within every known grace period
     double jitter = 0.10;
 
     // `dice` in [0, 1) spreads the moment over +-10 % of the lead.
     Time due_at(Time issued, Time expires, double dice) const;
-    // The life a token must have left to be handed out without a refresh: the margin (a fifth of a short
-    // token's life) or the wish, which is capped at half the life, or a 5-minute token would be refreshed by
-    // every call that asks for more.
+    // The life a token must have left to be handed out without a refresh: the margin (a fifth of a
+    // short token's life) or the wish, which is capped at half the life, or a 5-minute token would
+    // be refreshed by every call that asks for more.
     Milliseconds least_life(Time issued, Time expires, Seconds min_valid) const;
 
     // 429 and 503, and failures before the first byte: 1 s * 2^n, 60 s at most, +-20 %.

@@ -11,18 +11,21 @@ namespace brickgate {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr Milliseconds caller_patience = 30s;      // longer than one refresh: 5 s connect, 20 s in all
+constexpr Milliseconds caller_patience = 30s;  // longer than one refresh: 5 s connect, 20 s in all
 
 Error error_of_state(Connection const& row) {
     switch (row.state) {
         case ConnectionState::reauth_required:
             return Error(ErrorCode::reauth_required,
-                         fmt::format("This connection must be signed in again ({}).", to_string(row.reason)));
+                         fmt::format("This connection must be signed in again ({}).",
+                                     to_string(row.reason)));
         case ConnectionState::quarantined:
-            return Error(ErrorCode::quarantined, "This connection is held back until it is checked.");
+            return Error(ErrorCode::quarantined,
+                         "This connection is held back until it is checked.");
         case ConnectionState::disconnected:
             return Error(ErrorCode::disconnected, "This connection was ended.");
-        default: return Error(ErrorCode::connection_pending, "This connection was not signed in yet.");
+        default:
+            return Error(ErrorCode::connection_pending, "This connection was not signed in yet.");
     }
 }
 
@@ -37,15 +40,16 @@ Error unknown_connection() {
 
 }  // namespace
 
-Refresher::Refresher(Parts parts)
-    : parts_(std::move(parts)), slots_(parts_.concurrency_max) {}
+Refresher::Refresher(Parts parts) : parts_(std::move(parts)), slots_(parts_.concurrency_max) {}
 
 Refresher::~Refresher() = default;
 
 std::optional<TokenView> Refresher::cached(ConnectionId const& id, TokenWish const& wish) {
     std::optional<TokenView> view;
     auto const see = [&](CachedToken const& token, std::string_view text) {
-        if (wish.newer_than && token.generation <= *wish.newer_than) return;
+        if (wish.newer_than && token.generation <= *wish.newer_than) {
+            return;
+        }
         view = make_view(token, text);
     };
     parts_.cache.use(id, parts_.clock.now(), wish.min_valid, see);
@@ -72,7 +76,9 @@ void Refresher::remember(Connection const& row, AccessToken const& token) {
 
 Result<void> Refresher::remember(Connection const& row) {
     auto const token = parts_.vault.open_access(row);
-    if (!token) return fail(token.error());
+    if (!token) {
+        return fail(token.error());
+    }
     remember(row, *token);
     return {};
 }
@@ -81,16 +87,30 @@ Task<Result<TokenView>> Refresher::token(ConnectionId id, TokenWish wish) {
     // Twice, because the flight joined may have been for an older generation than the caller's row.
     Error last = Error(ErrorCode::refresh_pending, "A fresh token is on its way.");
     for (int round = 0; round < 2; ++round) {
-        if (auto view = cached(id, wish)) co_return std::move(*view);
+        if (auto view = cached(id, wish)) {
+            co_return std::move(*view);
+        }
         auto const row = co_await parts_.vault.find(id);
-        if (!row) co_return fail(row.error());
-        if (!*row) co_return fail(unknown_connection());
-        if (!serves((*row)->state)) co_return fail(error_of_state(**row));
-        if (auto const opened = remember(**row); !opened) co_return fail(opened.error());
-        if (auto view = cached(id, wish)) co_return std::move(*view);
+        if (!row) {
+            co_return fail(row.error());
+        }
+        if (!*row) {
+            co_return fail(unknown_connection());
+        }
+        if (!serves((*row)->state)) {
+            co_return fail(error_of_state(**row));
+        }
+        if (auto const opened = remember(**row); !opened) {
+            co_return fail(opened.error());
+        }
+        if (auto view = cached(id, wish)) {
+            co_return std::move(*view);
+        }
 
         auto const outcome = co_await join(id, (*row)->generation);
-        if (auto view = cached(id, wish)) co_return std::move(*view);
+        if (auto view = cached(id, wish)) {
+            co_return std::move(*view);
+        }
         if (outcome && !*outcome) {
             last = outcome->error();
             break;
@@ -100,17 +120,21 @@ Task<Result<TokenView>> Refresher::token(ConnectionId id, TokenWish wish) {
     bool const any_will_do = wish.min_valid == Seconds(0) && !wish.newer_than;
     std::optional<TokenView> old;
     if (any_will_do && last.code() != ErrorCode::reauth_required) {
-        parts_.cache.use_any_valid(id, parts_.clock.now(), [&](CachedToken const& token, std::string_view text) {
-            old = make_view(token, text);
-        });
+        parts_.cache.use_any_valid(
+            id, parts_.clock.now(),
+            [&](CachedToken const& token, std::string_view text) { old = make_view(token, text); });
     }
-    if (old) co_return std::move(*old);
+    if (old) {
+        co_return std::move(*old);
+    }
     co_return fail(std::move(last));
 }
 
 Task<Result<Connection>> Refresher::refresh(ConnectionId id, std::uint64_t generation) {
     auto const outcome = co_await join(id, generation);
-    if (!outcome) co_return fail(ErrorCode::refresh_pending, "The refresh takes longer than expected.");
+    if (!outcome) {
+        co_return fail(ErrorCode::refresh_pending, "The refresh takes longer than expected.");
+    }
     co_return *outcome;
 }
 
@@ -118,7 +142,9 @@ Task<Refresher::Outcome> Refresher::join(ConnectionId id, std::uint64_t generati
     auto work = [this, id, generation] { return fly(id, generation); };
     auto flight = flights_.join(id, std::move(work));
     auto outcome = co_await with_timeout(std::move(flight), caller_patience, parts_.timers);
-    if (!outcome) co_return nullptr;
+    if (!outcome) {
+        co_return nullptr;
+    }
     co_return std::move(*outcome);
 }
 
@@ -137,45 +163,66 @@ Task<Refresher::Outcome> Refresher::fly(ConnectionId id, std::uint64_t generatio
 
 std::shared_ptr<Registration const> Refresher::registration_of(Connection const& row) const {
     for (auto const& registration : parts_.registrations) {
-        if (registration->id == row.registration) return registration;
+        if (registration->id == row.registration) {
+            return registration;
+        }
     }
     return nullptr;
 }
 
-void Refresher::forget(ConnectionId const& id) { parts_.cache.forget(id); }
+void Refresher::forget(ConnectionId const& id) {
+    parts_.cache.forget(id);
+}
 
-void Refresher::stop_claiming() { stopping_ = true; }
+void Refresher::stop_claiming() {
+    stopping_ = true;
+}
 
 Task<void> Refresher::drained() {
-    while (in_flight_ > 0) co_await parts_.timers.sleep_for(20ms);
+    while (in_flight_ > 0) {
+        co_await parts_.timers.sleep_for(20ms);
+    }
 }
 
 Task<Result<void>> Refresher::recover(std::vector<SpoolEntry> entries) {
     for (auto& entry : entries) {
         std::uint64_t const seq = entry.seq;
         auto const settled = co_await recover_answer(std::move(entry));
-        if (!settled) co_return fail(settled.error());
-        if (*settled) parts_.spool.committed(seq, parts_.clock.now());
+        if (!settled) {
+            co_return fail(settled.error());
+        }
+        if (*settled) {
+            parts_.spool.committed(seq, parts_.clock.now());
+        }
     }
     co_return co_await resolve_intents();
 }
 
 Task<Result<bool>> Refresher::recover_answer(SpoolEntry entry) {
     auto const row = co_await parts_.vault.find(ConnectionId(entry.identity.connection));
-    if (!row) co_return fail(row.error());
+    if (!row) {
+        co_return fail(row.error());
+    }
     bool const current = *row && (*row)->family == entry.identity.family && (*row)->intent &&
                          (*row)->generation == entry.identity.generation &&
                          (*row)->intent->attempt == entry.identity.attempt;
-    if (!current) co_return true;    // saved before the crash, or a newer sign-in took its place
-    log(LogLevel::info, "refresh_recovered", "An answer that a crash had left in the spool is being kept.",
+    if (!current) {
+        co_return true;  // saved before the crash, or a newer sign-in took its place
+    }
+    log(LogLevel::info, "refresh_recovered",
+        "An answer that a crash had left in the spool is being kept.",
         {{"connection", entry.identity.connection}});
     counters_.recovered_from_spool += 1;
     RefreshDrive drive(*this, (*row)->id, refresh::Machine((*row)->generation, parts_.policy));
     auto answer = decode_answer(entry.answer);
-    if (!answer) co_return false;
+    if (!answer) {
+        co_return false;
+    }
     drive.take_answer(entry.identity.attempt, entry.received_at, std::move(*answer));
     auto const done = co_await drive.run(refresh::Replayed{**row});
-    if (!done && done.error().code() == ErrorCode::store_unavailable) co_return fail(done.error());
+    if (!done && done.error().code() == ErrorCode::store_unavailable) {
+        co_return fail(done.error());
+    }
     co_return done || done.error().code() == ErrorCode::reauth_required;
 }
 
@@ -183,18 +230,26 @@ Task<Result<void>> Refresher::resolve_intents() {
     std::vector<Connection> open;
     StoreJob const find = [this, &open](StoreTransaction& store) -> Result<void> {
         auto rows = store.connections_with_intent_of(parts_.node);
-        if (!rows) return fail(rows.error());
+        if (!rows) {
+            return fail(rows.error());
+        }
         open = std::move(*rows);
         return {};
     };
     auto const found = co_await parts_.vault.transact(find);
-    if (!found) co_return found;
+    if (!found) {
+        co_return found;
+    }
     Time const now = parts_.clock.now();
     for (auto const& row : open) {
-        if (row.intent->boot == parts_.boot || row.intent->generation != row.generation) continue;
-        if (!row.lease.until) continue;         // its outcome was noted before the crash
-        Fence const fence{row.id, row.family, row.generation, row.lease.epoch, row.intent->node,
-                          row.intent->attempt};
+        if (row.intent->boot == parts_.boot || row.intent->generation != row.generation) {
+            continue;
+        }
+        if (!row.lease.until) {
+            continue;  // its outcome was noted before the crash
+        }
+        Fence const fence{row.id,          row.family,       row.generation,
+                          row.lease.epoch, row.intent->node, row.intent->attempt};
         BackOff note;
         note.spent = Spent::maybe;
         note.next_attempt_at = std::max(now, row.intent->at + parts_.policy.uncertain_wait);
@@ -202,9 +257,12 @@ Task<Result<void>> Refresher::resolve_intents() {
         note.now = now;
         std::vector<EventRow> no_events;
         auto const written = co_await parts_.vault.back_off(fence, note, std::move(no_events));
-        if (!written) co_return fail(written.error());
+        if (!written) {
+            co_return fail(written.error());
+        }
         log(LogLevel::warning, "refresh_uncertain",
-            "A refresh was cut off by the last run's end; its outcome is unknown and it will be tried once more.",
+            "A refresh was cut off by the last run's end; its outcome is unknown and it will be "
+            "tried once more.",
             {{"connection", row.id.value()}});
     }
     co_return Result<void>{};

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Gives valid access tokens and keeps grants alive: drives one refresh machine per connection with vault,
-// spool and HTTP, one flight for all who ask. Lives on the control executor (token() must be called there;
-// the hot path asks TokenCache directly from any thread). A caller that leaves cancels nothing.
+// Gives valid access tokens and keeps grants alive: drives one refresh machine per connection with
+// vault, spool and HTTP, one flight for all who ask. Lives on the control executor (token() must be
+// called there; the hot path asks TokenCache directly from any thread). A caller that leaves
+// cancels nothing.
 
 #include <functional>
 #include <memory>
@@ -24,7 +25,7 @@
 
 namespace brickgate {
 
-struct RefreshCounters {             // read by metrics; only the control executor writes
+struct RefreshCounters {  // read by metrics; only the control executor writes
     std::uint64_t started = 0;
     std::uint64_t succeeded = 0;
     std::uint64_t not_spent = 0;
@@ -33,7 +34,7 @@ struct RefreshCounters {             // read by metrics; only the control execut
     std::uint64_t app_fault = 0;
     std::uint64_t host_blocked = 0;
     std::uint64_t recovered_from_spool = 0;
-    std::uint64_t presented_again = 0;   // each explained: the first outcome was unknown
+    std::uint64_t presented_again = 0;  // each explained: the first outcome was unknown
 };
 
 class Refresher final : public TokenSource {
@@ -56,14 +57,15 @@ class Refresher final : public TokenSource {
     ~Refresher() override;
 
     Task<Result<TokenView>> token(ConnectionId id, TokenWish wish) override;
-    // Refreshes unless the row is already newer than `generation`; what the scheduler and a person call.
+    // Refreshes unless the row is already newer than `generation`; what the scheduler and a person
+    // call.
     Task<Result<Connection>> refresh(ConnectionId id, std::uint64_t generation);
     // First thing after start, before any claim: own intents and spooled answers (D.6).
     Task<Result<void>> recover(std::vector<SpoolEntry> entries);
     // A grant ended or was replaced: what is cached of it must not be handed out any more.
     void forget(ConnectionId const& id);
-    void stop_claiming();            // SIGTERM: flights in the air are finished, none is started
-    Task<void> drained();            // resumes when no flight is in the air
+    void stop_claiming();  // SIGTERM: flights in the air are finished, none is started
+    Task<void> drained();  // resumes when no flight is in the air
 
     RefreshCounters const& counters() const { return counters_; }
     Gatekeeper const& gatekeeper() const { return gatekeeper_; }
@@ -72,7 +74,8 @@ class Refresher final : public TokenSource {
  private:
     friend class RefreshDrive;
     using Outcome = std::shared_ptr<Result<Connection> const>;
-    Task<Outcome> join(ConnectionId id, std::uint64_t generation);   // nullptr: the caller's patience ended
+    Task<Outcome> join(ConnectionId id,
+                       std::uint64_t generation);  // nullptr: the caller's patience ended
     Task<Outcome> fly(ConnectionId id, std::uint64_t generation);
     Task<Result<bool>> recover_answer(SpoolEntry entry);
     Task<Result<void>> resolve_intents();

@@ -8,7 +8,8 @@ namespace brickgate {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr Milliseconds tick_every = 1s;      // one indexed query a second is nothing; tokens of 5 minutes need it
+constexpr Milliseconds tick_every =
+    1s;  // one indexed query a second is nothing; tokens of 5 minutes need it
 constexpr std::size_t scan_max = 100;
 
 }  // namespace
@@ -26,7 +27,8 @@ Task<void> Scheduler::run() {
     while (!stopping_) {
         auto const started = co_await tick();
         if (!started && !store_was_down) {
-            log(LogLevel::error, "scheduler_blind", "Due refreshes cannot be looked up; trying again each second.",
+            log(LogLevel::error, "scheduler_blind",
+                "Due refreshes cannot be looked up; trying again each second.",
                 {{"reason", started.error().name()}});
         }
         store_was_down = !started;
@@ -35,22 +37,32 @@ Task<void> Scheduler::run() {
 }
 
 Task<Result<std::size_t>> Scheduler::tick() {
-    if (in_flight_.size() >= in_flight_max_) co_return std::size_t{0};
+    if (in_flight_.size() >= in_flight_max_) {
+        co_return std::size_t{0};
+    }
     std::vector<Connection> due;
     std::size_t const wanted = scan_max + in_flight_.size();
     StoreJob const look = [this, wanted, &due](StoreTransaction& store) -> Result<void> {
         auto rows = store.due_connections(clock_.now(), wanted);
-        if (!rows) return fail(rows.error());
+        if (!rows) {
+            return fail(rows.error());
+        }
         due = std::move(*rows);
         return {};
     };
     auto const looked = co_await vault_.transact(look);
-    if (!looked) co_return fail(looked.error());
+    if (!looked) {
+        co_return fail(looked.error());
+    }
     auto const executor = co_await boost::asio::this_coro::executor;
     std::size_t started = 0;
     for (auto const& row : due) {
-        if (in_flight_.size() >= in_flight_max_) break;
-        if (!in_flight_.insert(row.id).second) continue;
+        if (in_flight_.size() >= in_flight_max_) {
+            break;
+        }
+        if (!in_flight_.insert(row.id).second) {
+            continue;
+        }
         spawn(executor, refresh_one(row.id, row.generation));
         started += 1;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Refreshes ahead of time: once a second asks the store which connections are due and sends them through
-// the same flight and machine as a caller would. Lives on the control executor.
+// Refreshes ahead of time: once a second asks the store which connections are due and sends them
+// through the same flight and machine as a caller would. Lives on the control executor.
 
 #include <cstddef>
 #include <unordered_set>
@@ -15,10 +15,11 @@ namespace brickgate {
 
 class Scheduler {
  public:
-    Scheduler(Refresher& refresher, Vault& vault, Clock& clock, Timers& timers, std::size_t in_flight_max);
+    Scheduler(Refresher& refresher, Vault& vault, Clock& clock, Timers& timers,
+              std::size_t in_flight_max);
     // Runs until stop(); spawn it once.
     Task<void> run();
-    Task<Result<std::size_t>> tick();          // one look at the due index: how many were started
+    Task<Result<std::size_t>> tick();  // one look at the due index: how many were started
     void stop() { stopping_ = true; }
 
  private:

@@ -17,17 +17,18 @@ struct ContextDeleter {
 };
 using Context = std::unique_ptr<EVP_CIPHER_CTX, ContextDeleter>;
 
-// Fetched once: EVP_aes_256_gcm() looks the cipher up at every use, which costs as much as the decryption.
+// Fetched once: EVP_aes_256_gcm() looks the cipher up at every use, which costs as much as the
+// decryption.
 EVP_CIPHER const* aes_256_gcm() {
     static EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
     return cipher;
 }
 
-// A context each thread, so that neither locks nor allocations are on the hot path. Only the key schedule is
-// kept in it, and only until another cache's key is set.
+// A context each thread, so that neither locks nor allocations are on the hot path. Only the key
+// schedule is kept in it, and only until another cache's key is set.
 struct ThreadContext {
     Context context{EVP_CIPHER_CTX_new()};
-    std::uint64_t keyed_for = 0;     // serial of the cache whose key is scheduled
+    std::uint64_t keyed_for = 0;  // serial of the cache whose key is scheduled
     std::string plain;
     ~ThreadContext() { wipe(plain); }
 };
@@ -51,7 +52,7 @@ unsigned char const* bytes_of(std::string_view text) {
 
 struct TokenCache::Entry {
     CachedToken token;
-    std::string sealed;              // nonce, ciphertext, tag
+    std::string sealed;  // nonce, ciphertext, tag
 };
 
 struct TokenCache::Shard {
@@ -63,7 +64,9 @@ TokenCache::TokenCache(Random& random, RefreshPolicy policy)
     : policy_(policy), key_(Secret::zeros(32)), serial_(next_serial()) {
     key_.write([&](std::span<char> out) { random.fill(std::as_writable_bytes(out)); });
     nonce_prefix_ = random.bytes(nonce_bytes - sizeof(std::uint64_t));
-    for (auto& shard : shards_) shard = std::make_unique<Shard>();
+    for (auto& shard : shards_) {
+        shard = std::make_unique<Shard>();
+    }
 }
 
 TokenCache::~TokenCache() = default;
@@ -90,7 +93,9 @@ void TokenCache::put(ConnectionId const& id, CachedToken token, Secret const& ac
         auto const& held = slot->token;
         bool const older = std::pair(entry->token.family, entry->token.generation) <
                            std::pair(held.family, held.generation);
-        if (older) return;
+        if (older) {
+            return;
+        }
     } else {
         size_.fetch_add(1, std::memory_order_relaxed);
     }
@@ -100,27 +105,37 @@ void TokenCache::put(ConnectionId const& id, CachedToken token, Secret const& ac
 void TokenCache::forget(ConnectionId const& id) {
     Shard& shard = shard_of(id);
     std::scoped_lock const lock(shard.mutex);
-    if (shard.entries.erase(id) > 0) size_.fetch_sub(1, std::memory_order_relaxed);
+    if (shard.entries.erase(id) > 0) {
+        size_.fetch_sub(1, std::memory_order_relaxed);
+    }
 }
 
 std::optional<CachedToken> TokenCache::peek(ConnectionId const& id) {
     auto const entry = find(id);
-    if (!entry) return std::nullopt;
+    if (!entry) {
+        return std::nullopt;
+    }
     return entry->token;
 }
 
 bool TokenCache::use(ConnectionId const& id, Time now, Seconds min_valid, See see) {
     auto const entry = find(id);
-    if (!entry) return false;
+    if (!entry) {
+        return false;
+    }
     auto const& token = entry->token;
     Milliseconds const needed = policy_.least_life(token.issued_at, token.expires_at, min_valid);
-    if (token.expires_at - now < std::max(needed, Milliseconds(1))) return false;
+    if (token.expires_at - now < std::max(needed, Milliseconds(1))) {
+        return false;
+    }
     return open(id, *entry, see);
 }
 
 bool TokenCache::use_any_valid(ConnectionId const& id, Time now, See see) {
     auto const entry = find(id);
-    if (!entry || entry->token.expires_at <= now) return false;
+    if (!entry || entry->token.expires_at <= now) {
+        return false;
+    }
     return open(id, *entry, see);
 }
 
@@ -136,7 +151,8 @@ std::string TokenCache::seal(ConnectionId const& id, Secret const& access_token)
     key_.expose([&](std::string_view key) {
         EVP_EncryptInit_ex2(context, aes_256_gcm(), bytes_of(key), bytes, nullptr);
     });
-    EVP_EncryptUpdate(context, nullptr, &written, bytes_of(id.value()), static_cast<int>(id.value().size()));
+    EVP_EncryptUpdate(context, nullptr, &written, bytes_of(id.value()),
+                      static_cast<int>(id.value().size()));
     access_token.expose([&](std::string_view plain) {
         EVP_EncryptUpdate(context, bytes + nonce_bytes, &written, bytes_of(plain),
                           static_cast<int>(plain.size()));
@@ -161,7 +177,8 @@ bool TokenCache::open(ConnectionId const& id, Entry const& entry, See see) {
         own.keyed_for = serial_;
     }
     EVP_DecryptInit_ex2(context, nullptr, nullptr, bytes, nullptr);
-    EVP_DecryptUpdate(context, nullptr, &written, bytes_of(id.value()), static_cast<int>(id.value().size()));
+    EVP_DecryptUpdate(context, nullptr, &written, bytes_of(id.value()),
+                      static_cast<int>(id.value().size()));
     own.plain.resize(size);
     auto* const plain = reinterpret_cast<unsigned char*>(own.plain.data());
     EVP_DecryptUpdate(context, plain, &written, bytes + nonce_bytes, static_cast<int>(size));
@@ -169,7 +186,9 @@ bool TokenCache::open(ConnectionId const& id, Entry const& entry, See see) {
     EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, tag_bytes,
                         const_cast<unsigned char*>(bytes + nonce_bytes + size));
     bool const genuine = EVP_DecryptFinal_ex(context, plain + written, &written) > 0;
-    if (genuine) see(entry.token, std::string_view(own.plain.data(), size));
+    if (genuine) {
+        see(entry.token, std::string_view(own.plain.data(), size));
+    }
     OPENSSL_cleanse(own.plain.data(), own.plain.size());
     return genuine;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Access tokens in memory for the hot path, sealed with AES-256-GCM under a key that lives as long as the
-// process, so that a heap dump or a stray read shows none. Sharded by connection; any thread. An entry is
-// replaced only by one of the same or a newer (family, generation); forget() when a grant ends.
+// Access tokens in memory for the hot path, sealed with AES-256-GCM under a key that lives as long
+// as the process, so that a heap dump or a stray read shows none. Sharded by connection; any
+// thread. An entry is replaced only by one of the same or a newer (family, generation); forget()
+// when a grant ends.
 
 #include <array>
 #include <atomic>
@@ -23,7 +24,7 @@
 
 namespace brickgate {
 
-struct CachedToken {                 // all but the token itself
+struct CachedToken {  // all but the token itself
     std::string token_type;
     std::string scopes;
     std::string workspace;
@@ -62,7 +63,7 @@ class TokenCache {
     RefreshPolicy policy_;
     Secret key_;
     std::uint64_t serial_;
-    std::string nonce_prefix_;                      // with a counter: no nonce twice under the process key
+    std::string nonce_prefix_;  // with a counter: no nonce twice under the process key
     std::atomic<std::uint64_t> nonce_counter_ = 0;
     std::array<std::unique_ptr<Shard>, 16> shards_;
     std::atomic<std::size_t> size_ = 0;

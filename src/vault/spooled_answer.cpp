@@ -8,11 +8,14 @@ namespace brickgate {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kept_headers{"Content-Type", "Content-Encoding", "Retry-After"};
+constexpr std::array<std::string_view, 3> kept_headers{"Content-Type", "Content-Encoding",
+                                                       "Retry-After"};
 
 std::optional<std::string_view> take_line(std::string_view& rest) {
     auto const end = rest.find('\n');
-    if (end == std::string_view::npos) return std::nullopt;
+    if (end == std::string_view::npos) {
+        return std::nullopt;
+    }
     auto const line = rest.substr(0, end);
     rest.remove_prefix(end + 1);
     return line;
@@ -40,17 +43,25 @@ Result<HttpResponse> decode_answer(Secret const& spooled) {
     return spooled.expose([](std::string_view rest) -> Result<HttpResponse> {
         HttpResponse answer;
         auto const status = take_line(rest);
-        if (!status) return fail(ErrorCode::vault_error, "A spooled answer has no status line.");
+        if (!status) {
+            return fail(ErrorCode::vault_error, "A spooled answer has no status line.");
+        }
         std::from_chars(status->data(), status->data() + status->size(), answer.status);
         for (;;) {
             auto const line = take_line(rest);
-            if (!line) return fail(ErrorCode::vault_error, "A spooled answer ends inside its head.");
-            if (line->empty()) break;
+            if (!line) {
+                return fail(ErrorCode::vault_error, "A spooled answer ends inside its head.");
+            }
+            if (line->empty()) {
+                break;
+            }
             auto const colon = line->find(':');
             if (colon == std::string_view::npos) {
-                return fail(ErrorCode::vault_error, "A spooled answer has a header without a name.");
+                return fail(ErrorCode::vault_error,
+                            "A spooled answer has a header without a name.");
             }
-            answer.headers.add(std::string(line->substr(0, colon)), std::string(line->substr(colon + 1)));
+            answer.headers.add(std::string(line->substr(0, colon)),
+                               std::string(line->substr(colon + 1)));
         }
         answer.body = Secret::copy_of(rest);
         return answer;

@@ -42,7 +42,8 @@ class Conversation : public testing::Test {
     }
     template <class T>
     T expect(Action const& action) {
-        EXPECT_TRUE(std::holds_alternative<T>(action)) << "another action: index " << action.index();
+        EXPECT_TRUE(std::holds_alternative<T>(action))
+            << "another action: index " << action.index();
         return std::holds_alternative<T>(action) ? std::get<T>(action) : T{};
     }
 
@@ -73,17 +74,21 @@ TEST_F(Conversation, a_stalled_node_must_not_send_later_than_25_seconds_after_it
     when(Start{});
     loaded();
     Instant const claim_began = steady_;
-    pass(10s);     // the commit of the claim took its time
+    pass(10s);  // the commit of the claim took its time
     auto const send = expect<Send>(when(Claimed{claimed_row()}));
     EXPECT_EQ(send.not_after, claim_began + 25s);
 }
 
 TEST_F(Conversation, ended_grants_are_never_presented) {
-    struct Row { ConnectionState state; ErrorCode code; };
-    for (auto const& [state, code] : {Row{ConnectionState::reauth_required, ErrorCode::reauth_required},
-                                      Row{ConnectionState::quarantined, ErrorCode::quarantined},
-                                      Row{ConnectionState::disconnected, ErrorCode::disconnected},
-                                      Row{ConnectionState::pending, ErrorCode::connection_pending}}) {
+    struct Row {
+        ConnectionState state;
+        ErrorCode code;
+    };
+    for (auto const& [state, code] :
+         {Row{ConnectionState::reauth_required, ErrorCode::reauth_required},
+          Row{ConnectionState::quarantined, ErrorCode::quarantined},
+          Row{ConnectionState::disconnected, ErrorCode::disconnected},
+          Row{ConnectionState::pending, ErrorCode::connection_pending}}) {
         Machine machine{7, RefreshPolicy{}};
         machine.step(Start{}, {wall_, steady_, 0.5});
         row_.state = state;
@@ -123,7 +128,8 @@ TEST_F(Conversation, it_does_not_poll_for_ever) {
 TEST_F(Conversation, a_full_spool_refuses_before_the_claim) {
     when(Start{});
     loaded();
-    EXPECT_EQ(expect<GiveUp>(when(NotAdmitted{ErrorCode::spool_full, 10s})).code, ErrorCode::spool_full);
+    EXPECT_EQ(expect<GiveUp>(when(NotAdmitted{ErrorCode::spool_full, 10s})).code,
+              ErrorCode::spool_full);
 }
 
 TEST_F(Conversation, nothing_left_us_means_nothing_was_spent) {
@@ -219,7 +225,8 @@ TEST_F(Conversation, a_failure_that_cannot_be_written_is_written_later) {
 
 TEST_F(Conversation, a_wrong_client_secret_kills_no_grant) {
     reach_parse();
-    auto const write = expect<WriteBackOff>(when(Parsed{AnswerClass::client_fault, ErrorCode::invalid_client}));
+    auto const write =
+        expect<WriteBackOff>(when(Parsed{AnswerClass::client_fault, ErrorCode::invalid_client}));
     EXPECT_EQ(write.back_off.spent, Spent::no);
     EXPECT_FALSE(write.back_off.state.has_value());
     EXPECT_EQ(expect<GiveUp>(when(BackedOff{})).code, ErrorCode::app_fault);
@@ -227,15 +234,16 @@ TEST_F(Conversation, a_wrong_client_secret_kills_no_grant) {
 
 TEST_F(Conversation, retry_after_of_a_429_is_the_least_wait) {
     reach_parse();
-    auto const write =
-        expect<WriteBackOff>(when(Parsed{AnswerClass::not_spent, ErrorCode::rate_limited, Seconds(17)}));
+    auto const write = expect<WriteBackOff>(
+        when(Parsed{AnswerClass::not_spent, ErrorCode::rate_limited, Seconds(17)}));
     EXPECT_EQ(write.back_off.spent, Spent::no);
     EXPECT_EQ(write.back_off.next_attempt_at, wall_ + 17s);
 }
 
 TEST_F(Conversation, an_ip_access_list_blocks_the_host_and_not_the_grant) {
     reach_parse();
-    auto const write = expect<WriteBackOff>(when(Parsed{AnswerClass::host_blocked, ErrorCode::host_blocked}));
+    auto const write =
+        expect<WriteBackOff>(when(Parsed{AnswerClass::host_blocked, ErrorCode::host_blocked}));
     EXPECT_EQ(write.back_off.state, ConnectionState::host_blocked);
     EXPECT_EQ(write.back_off.spent, Spent::no);
 }
@@ -256,7 +264,8 @@ TEST_F(Conversation, a_replayed_answer_goes_straight_to_the_parser_and_never_to_
 
 TEST_F(Conversation, a_database_that_is_down_before_the_claim_ends_the_flight) {
     when(Start{});
-    EXPECT_EQ(expect<GiveUp>(when(StoreDown{ErrorCode::store_unavailable})).code, ErrorCode::store_unavailable);
+    EXPECT_EQ(expect<GiveUp>(when(StoreDown{ErrorCode::store_unavailable})).code,
+              ErrorCode::store_unavailable);
 }
 
 }  // namespace

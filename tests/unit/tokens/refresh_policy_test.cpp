@@ -8,13 +8,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Time at(Seconds s) { return Time(s); }
+Time at(Seconds s) {
+    return Time(s);
+}
 
 TEST(RefreshPolicy, is_half_the_life_ahead_for_short_tokens_and_twenty_minutes_for_long_ones) {
     RefreshPolicy const policy;
-    struct Row { Seconds life; Seconds lead; };
+    struct Row {
+        Seconds life;
+        Seconds lead;
+    };
     for (auto const& row : {Row{5min, 150s}, Row{30min, 15min}, Row{1h, 20min}, Row{24h, 20min}}) {
-        EXPECT_EQ(policy.due_at(at(0s), at(row.life), 0.5), at(row.life - row.lead)) << row.life.count();
+        EXPECT_EQ(policy.due_at(at(0s), at(row.life), 0.5), at(row.life - row.lead))
+            << row.life.count();
     }
 }
 
