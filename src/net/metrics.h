@@ -10,6 +10,12 @@
 #include <string>
 #include <vector>
 
+namespace prometheus {
+class Counter;
+class Gauge;
+class Histogram;
+}  // namespace prometheus
+
 namespace brickgate {
 
 using Labels = std::map<std::string, std::string>;
@@ -20,7 +26,7 @@ class Counter {
 
  private:
     friend class Metrics;
-    void* series_ = nullptr;
+    prometheus::Counter* series_ = nullptr;
 };
 
 class Gauge {
@@ -30,7 +36,7 @@ class Gauge {
 
  private:
     friend class Metrics;
-    void* series_ = nullptr;
+    prometheus::Gauge* series_ = nullptr;
 };
 
 class Histogram {
@@ -39,7 +45,7 @@ class Histogram {
 
  private:
     friend class Metrics;
-    void* series_ = nullptr;
+    prometheus::Histogram* series_ = nullptr;
 };
 
 class Metrics {

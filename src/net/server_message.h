@@ -65,6 +65,7 @@ class ResponseBuffer {
     void send(int status, std::string_view header_lines, std::string_view body);
     void send(ServerResponse const& response);
     bool sent() const { return sent_; }
+    bool keeps_alive() const { return framing_.keep_alive; }
 
  private:
     void begin(int status, std::size_t body_size);
