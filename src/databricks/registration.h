@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One OAuth client of ours as it is registered with Databricks: who we are there, which hosts may learn
-// our secret, which scopes we may ask for, where the person comes back to. Immutable after start; any thread.
+// One OAuth client of ours as it is registered with Databricks: who we are there, which hosts may
+// learn our secret, which scopes we may ask for, where the person comes back to. Immutable after
+// start; any thread.
 
 #include <optional>
 #include <string>
@@ -14,20 +15,20 @@
 
 namespace brickgate {
 
-struct FixedEndpoints {              // the operator's own word instead of discovery (the tutorial's /oauth2/*)
+struct FixedEndpoints {  // the operator's own word instead of discovery (the tutorial's /oauth2/*)
     std::string authorization_endpoint;
     std::string token_endpoint;
-    std::string jwks_uri;            // may be empty: then no id_token is expected
+    std::string jwks_uri;  // may be empty: then no id_token is expected
 };
 
 struct Registration {
     RegistrationId id;
     ClientAuthentication client;
-    HostAllowList hosts;                          // the secret goes to no host outside it (T12)
-    std::optional<WorkspaceHost> fixed_workspace; // DATABRICKS_HOST
-    Scopes scopes;                                // the most that is asked for (T20)
+    HostAllowList hosts;                           // the secret goes to no host outside it (T12)
+    std::optional<WorkspaceHost> fixed_workspace;  // DATABRICKS_HOST
+    Scopes scopes;                                 // the most that is asked for (T20)
     RedirectUri redirect_uri;
-    std::optional<FixedEndpoints> endpoints;      // belong to fixed_workspace only
+    std::optional<FixedEndpoints> endpoints;  // belong to fixed_workspace only
     bool nonce_required = false;
     std::vector<std::string> allowed_networks;
 };
