@@ -60,5 +60,8 @@ function(brickgate_layer_tests name)
   target_link_libraries(test_${name} PRIVATE brickgate_${name} brickgate_flags brickgate_boost ${arg_LINK}
     GTest::gtest_main GTest::gmock)
   target_precompile_headers(test_${name} REUSE_FROM brickgate_boost)
+  # The shared precompiled header is -fPIC; an executable's own -fPIE would not fit it.
+  set_target_properties(test_${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(test_${name} PRIVATE -fPIC)
   gtest_discover_tests(test_${name} TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
 endfunction()

@@ -42,7 +42,7 @@ struct EgressPolicy {
     // The operator named this very host: any address, and plain http if it is loopback.
     bool operator_listed = false;
     // CIDRs of private-link addresses of this registration; one that does not parse allows nothing.
-    std::vector<std::string> allowed_networks;
+    std::vector<std::string> allowed_networks = {};
 };
 
 bool may_connect(IpAddress const& address, EgressPolicy const& policy);

@@ -15,9 +15,9 @@
 namespace brickgate {
 
 struct CurlOptions {
-    std::string ca_file;  // PEM, trusted besides the system's
-    std::string proxy;    // http://host:port; empty: none. The guard then sees only the proxy
-    std::vector<std::string> own_endpoints;  // ADDR:PORT we listen on: never connected to
+    std::string ca_file = {};  // PEM, trusted besides the system's
+    std::string proxy = {};    // http://host:port; empty: none. The guard then sees only the proxy
+    std::vector<std::string> own_endpoints = {};  // ADDR:PORT we listen on: never connected to
     std::size_t in_flight_max = 256;
     std::size_t in_flight_per_host_max = 64;  // so that one dead host leaves room for the others
     std::size_t queue_max = 4096;

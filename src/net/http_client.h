@@ -38,8 +38,8 @@ struct HttpLimits {  // T34
     // Grants: a connection of their own, or libcurl repeats a POST on a dead kept-alive one (T32).
     bool fresh_connection = false;
     // Asked on Clock::steady() just before the first byte; later than this nothing is sent.
-    std::optional<Instant> not_after;
-    EgressPolicy egress;
+    std::optional<Instant> not_after = std::nullopt;
+    EgressPolicy egress = {};
 };
 
 class HttpClient {

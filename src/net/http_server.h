@@ -27,11 +27,11 @@ struct ServerLimits {
 };
 
 struct ServerOptions {
-    std::vector<Executor> executors;  // one session lives on one of them
-    ServerLimits limits;
-    std::string constant_lines;  // header lines of every answer, each ended by CRLF
-    FastHandler fast;            // may be empty
-    Handler handler;
+    std::vector<Executor> executors = {};  // one session lives on one of them
+    ServerLimits limits = {};
+    std::string constant_lines = {};  // header lines of every answer, each ended by CRLF
+    FastHandler fast = {};            // may be empty
+    Handler handler = {};
 };
 
 struct ServerCounts {

@@ -39,12 +39,12 @@ enum class Visibility : std::uint8_t {
 using RouteHandler = std::function<Task<ServerResponse>(ServerRequest const&, PathParams)>;
 
 struct Route {
-    std::string method;
-    std::string pattern;  // "/v1/connections/{id}/token"
+    std::string method = {};
+    std::string pattern = {};  // "/v1/connections/{id}/token"
     Audience audience = Audience::api;
     Visibility visibility = Visibility::private_;
     bool head = false;  // GET only: HEAD is answered too, without the body
-    RouteHandler handler;
+    RouteHandler handler = {};
 };
 
 // Makes the answer to what no route answers: JSON unless the server layer brings pages.

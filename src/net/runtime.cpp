@@ -70,8 +70,10 @@ Task<bool> done_before(Runtime::Step step, SteadyTime deadline) {
     Executor const executor = co_await boost::asio::this_coro::executor;
     auto run = std::make_shared<StepRun>(SteadyTimer(executor, deadline));
     spawn(executor, run_step(std::move(step), run));
-    boost::system::error_code ignored;
-    co_await run->gate.async_wait(boost::asio::redirect_error(use_task, ignored));
+    if (!run->done) {  // a short step has ended before spawn() returned
+        boost::system::error_code ignored;
+        co_await run->gate.async_wait(boost::asio::redirect_error(use_task, ignored));
+    }
     co_return run->done;
 }
 
@@ -163,7 +165,7 @@ Task<void> Runtime::State::shut_down() {
     Executor const executor = control.get_executor();
     for (auto& [name, step] : steps) {
         // However late it is, each step gets a moment: the last ones close the stores.
-        SteadyTime const at_least = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+        SteadyTime const at_least = std::chrono::steady_clock::now() + options.grace_of_a_step;
         bool const done = co_await done_before(step, std::max(deadline, at_least));
         if (!done) {
             log(LogLevel::warning, "shutdown_step_late", "A shutdown step did not end in time.",

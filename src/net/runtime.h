@@ -17,9 +17,10 @@
 namespace brickgate {
 
 struct RuntimeOptions {
-    unsigned http_threads = 0;                      // 0: one a core, 8 at most
-    Milliseconds grace = std::chrono::seconds(25);  // for all shutdown steps together
-    bool handle_signals = true;                     // tests bring their own end
+    unsigned http_threads = 0;                               // 0: one a core, 8 at most
+    Milliseconds grace = std::chrono::seconds(25);           // for all shutdown steps together
+    Milliseconds grace_of_a_step = std::chrono::seconds(2);  // for each, however late it is
+    bool handle_signals = true;                              // tests bring their own end
 };
 
 class Runtime {

@@ -42,8 +42,8 @@ struct ServerRequest {
 
 struct ServerResponse {
     int status = 200;
-    HeaderMap headers;  // without Content-Length, Date and Connection: the session's
-    std::string body;
+    HeaderMap headers = {};  // without Content-Length, Date and Connection: the session's
+    std::string body = {};
     bool close = false;  // end the connection after this answer
 };
 
