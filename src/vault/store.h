@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Rows and transactions; knows nothing of OAuth or keys. Everything inside transact() commits or nothing
-// does; a job that fails is undone alone even where several share one commit. Blocking: only StoreRunner
-// calls it, from one thread. memory_store is the reference, sqlite_store the product; both pass
-// tests/unit/vault/store_conformance.h. Errors: store_unavailable, store_conflict.
+// Rows and transactions; knows nothing of OAuth or keys. Everything inside transact() commits or
+// nothing does; a job that fails is undone alone even where several share one commit. Blocking:
+// only StoreRunner calls it, from one thread. memory_store is the reference, sqlite_store the
+// product; both pass tests/unit/vault/store_conformance.h. Errors: store_unavailable,
+// store_conflict.
 
 #include <functional>
 #include <optional>
@@ -16,12 +17,13 @@
 
 namespace brickgate {
 
-// One attempt to sign in, from /auth to /callback. Found by SHA-256 of the state, taken once (T01, T04).
+// One attempt to sign in, from /auth to /callback. Found by SHA-256 of the state, taken once (T01,
+// T04).
 struct LoginRow {
-    std::string state_hash;          // 32 bytes
-    std::string cookie_hash;         // 32 bytes
+    std::string state_hash;   // 32 bytes
+    std::string cookie_hash;  // 32 bytes
     RegistrationId registration;
-    std::string workspace;           // WorkspaceHost::origin()
+    std::string workspace;  // WorkspaceHost::origin()
     Issuer issuer;
     std::string token_endpoint;
     std::string jwks_uri;
@@ -29,42 +31,42 @@ struct LoginRow {
     std::string redirect_uri;
     std::string scopes;
     std::string subject;
-    std::string return_to;           // empty: our own result page
-    std::string sealed;              // verifier and nonce, record v1
+    std::string return_to;  // empty: our own result page
+    std::string sealed;     // verifier and nonce, record v1
     Time created_at{};
     Time expires_at{};
 };
 
 struct ApiKeyRow {
-    std::string id;                  // 16 hex digits
+    std::string id;  // 16 hex digits
     std::string tenant;
     std::string name;
-    std::string rights;              // comma separated, sorted
+    std::string rights;  // comma separated, sorted
     std::optional<Time> not_after;
-    std::string mac;                 // C.5: keyed BLAKE2b over id, tenant, rights, not_after, secret
+    std::string mac;  // C.5: keyed BLAKE2b over id, tenant, rights, not_after, secret
     Time created_at{};
     std::optional<Time> revoked_at;
 };
 
-struct KeyRow {                      // C.4
+struct KeyRow {  // C.4
     std::uint32_t id = 0;
     std::string purpose;
-    std::string state;               // pending | active | decrypt_only | destroyed
+    std::string state;  // pending | active | decrypt_only | destroyed
     std::uint32_t root_id = 0;
     std::string wrapped;
     std::string commitment;
     Time created_at{};
 };
 
-struct EventRow {                    // what happened, told once; the outbox of later
-    std::uint64_t seq = 0;           // given by the store
+struct EventRow {           // what happened, told once; the outbox of later
+    std::uint64_t seq = 0;  // given by the store
     Time at{};
-    std::string type;                // dotted, e.g. connection.reauth_required
-    std::string connection;          // may be empty
-    std::string data;                // JSON, redacted by construction
+    std::string type;        // dotted, e.g. connection.reauth_required
+    std::string connection;  // may be empty
+    std::string data;        // JSON, redacted by construction
 };
 
-struct ClaimRequest {                // D.5 T1
+struct ClaimRequest {  // D.5 T1
     ConnectionId id;
     std::uint64_t family = 0;
     std::uint64_t generation = 0;
@@ -75,10 +77,10 @@ struct ClaimRequest {                // D.5 T1
     Milliseconds lease{};
 };
 
-struct TokenSave {                   // D.5 T4
+struct TokenSave {  // D.5 T4
     ConnectionId id;
     std::uint64_t family = 0;
-    std::uint64_t generation = 0;    // expected; the row goes to generation + 1
+    std::uint64_t generation = 0;  // expected; the row goes to generation + 1
     std::string attempt;
     std::string sealed_access;
     std::string sealed_refresh;
@@ -94,7 +96,7 @@ struct TokenSave {                   // D.5 T4
 };
 enum class SaveOutcome : std::uint8_t { saved, already_saved, superseded, family_changed, gone };
 
-struct Fence {                       // who may write a failure: this generation, epoch and own attempt
+struct Fence {  // who may write a failure: this generation, epoch and own attempt
     ConnectionId id;
     std::uint64_t family = 0;
     std::uint64_t generation = 0;
@@ -103,13 +105,15 @@ struct Fence {                       // who may write a failure: this generation
     std::string attempt;
 };
 
-enum class Spent : std::uint8_t { no, maybe };   // may the refresh token have reached the server?
+enum class Spent : std::uint8_t { no, maybe };  // may the refresh token have reached the server?
 
 struct BackOff {
-    Spent spent = Spent::no;         // no: this presentation is uncounted, the intent cleared if it was the first
+    Spent spent =
+        Spent::no;  // no: this presentation is uncounted, the intent cleared if it was the first
     std::optional<Time> next_attempt_at;
     std::string last_error;
-    std::optional<ConnectionState> state;   // host_blocked; else active or uncertain follow from the intent
+    std::optional<ConnectionState>
+        state;  // host_blocked; else active or uncertain follow from the intent
     Time now{};
 };
 
@@ -117,7 +121,7 @@ struct ConnectionFilter {
     std::optional<std::string> subject;
     std::optional<std::string> workspace;
     std::optional<ConnectionState> state;
-    std::string after;               // cursor: the last id of the page before
+    std::string after;  // cursor: the last id of the page before
     std::size_t limit = 100;
 };
 
@@ -126,7 +130,8 @@ class StoreTransaction {
     virtual ~StoreTransaction() = default;
 
     virtual Result<void> insert_login(LoginRow const& row) = 0;
-    virtual Result<std::optional<LoginRow>> take_login(std::string const& state_hash) = 0;   // deletes it
+    virtual Result<std::optional<LoginRow>> take_login(
+        std::string const& state_hash) = 0;  // deletes it
     virtual Result<std::size_t> count_logins() = 0;
     virtual Result<std::size_t> delete_logins_expired_before(Time now) = 0;
 
@@ -134,7 +139,7 @@ class StoreTransaction {
     virtual Result<std::optional<Connection>> find_connection(ConnectionId const& id) = 0;
     virtual Result<std::optional<Connection>> find_connection_of(
         RegistrationId const& registration, std::string const& workspace, std::string const& sub,
-        std::string const& subject) = 0;                        // disconnected ones are not found
+        std::string const& subject) = 0;  // disconnected ones are not found
     virtual Result<std::vector<Connection>> list_connections(ConnectionFilter const& filter) = 0;
     // Due refreshes in claimable states, earliest first; next_attempt_at is respected.
     virtual Result<std::vector<Connection>> due_connections(Time now, std::size_t limit) = 0;
@@ -142,19 +147,22 @@ class StoreTransaction {
     virtual Result<std::vector<Connection>> connections_with_intent_of(std::string const& node) = 0;
     // Re-consent: a new family with new tokens replaces the row's, whatever state it was in.
     virtual Result<bool> replace_family(Connection const& row, std::uint64_t family_expected) = 0;
-    virtual Result<bool> disconnect(ConnectionId const& id, Time now) = 0;   // wipes the sealed tokens
+    virtual Result<bool> disconnect(ConnectionId const& id,
+                                    Time now) = 0;  // wipes the sealed tokens
 
-    virtual Result<std::optional<Connection>> claim(ClaimRequest const& request) = 0;   // the row after the claim
+    virtual Result<std::optional<Connection>> claim(
+        ClaimRequest const& request) = 0;  // the row after the claim
     virtual Result<SaveOutcome> save_tokens(TokenSave const& save) = 0;
     virtual Result<bool> keep_alt_refresh(ConnectionId const& id, std::uint64_t family,
                                           std::string const& sealed) = 0;
     // alt_refresh becomes the current one as a new generation, resealed by the caller (D.5 T5).
-    virtual Result<bool> promote_alt_refresh(Fence const& fence, std::string const& resealed, Time now) = 0;
+    virtual Result<bool> promote_alt_refresh(Fence const& fence, std::string const& resealed,
+                                             Time now) = 0;
     virtual Result<bool> back_off(Fence const& fence, BackOff const& back_off) = 0;
     virtual Result<bool> fail_fenced(Fence const& fence, ReauthReason reason,
                                      std::string const& last_error, Time now) = 0;
-    virtual Result<bool> set_state(ConnectionId const& id, std::uint64_t family, ConnectionState state,
-                                   ReauthReason reason, Time now) = 0;
+    virtual Result<bool> set_state(ConnectionId const& id, std::uint64_t family,
+                                   ConnectionState state, ReauthReason reason, Time now) = 0;
     virtual Result<std::vector<std::pair<std::string, std::uint64_t>>> count_by_state() = 0;
 
     virtual Result<void> insert_api_key(ApiKeyRow const& row) = 0;
@@ -163,13 +171,14 @@ class StoreTransaction {
     virtual Result<bool> revoke_api_key(std::string const& id, Time now) = 0;
 
     virtual Result<std::vector<KeyRow>> list_keys() = 0;
-    virtual Result<void> put_key(KeyRow const& row) = 0;        // inserts or replaces
+    virtual Result<void> put_key(KeyRow const& row) = 0;  // inserts or replaces
 
     virtual Result<std::optional<std::string>> get_meta(std::string const& name) = 0;
     virtual Result<void> put_meta(std::string const& name, std::string const& value) = 0;
 
     virtual Result<void> append_event(EventRow const& row) = 0;
-    virtual Result<std::vector<EventRow>> events_of(ConnectionId const& id, std::size_t limit) = 0;  // newest first
+    virtual Result<std::vector<EventRow>> events_of(ConnectionId const& id,
+                                                    std::size_t limit) = 0;  // newest first
 };
 
 using StoreJob = std::function<Result<void>(StoreTransaction&)>;
@@ -177,10 +186,12 @@ using StoreJob = std::function<Result<void>(StoreTransaction&)>;
 class Store {
  public:
     virtual ~Store() = default;
-    // Runs the jobs in order in one durable commit. One result a job: a failed job is rolled back alone;
-    // a failed commit fails them all with store_unavailable.
+    // Runs the jobs in order in one durable commit. One result a job: a failed job is rolled back
+    // alone; a failed commit fails them all with store_unavailable.
     virtual std::vector<Result<void>> transact(std::span<StoreJob const> jobs) = 0;
-    Result<void> transact_one(StoreJob const& job) { return std::move(transact({&job, 1}).front()); }
+    Result<void> transact_one(StoreJob const& job) {
+        return std::move(transact({&job, 1}).front());
+    }
 };
 
 }  // namespace brickgate

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Typed secrets over Store and Envelope: seals what goes in, opens what comes out, and keeps the
-// compare-and-swap rules of D.5. Owned by the composition root; coroutines may call it from the control
-// executor, the open_* functions from any thread. The rows that record an event are written in the same
-// transaction as the change they tell of: the vault does not know what an event is.
+// compare-and-swap rules of D.5. Owned by the composition root; coroutines may call it from the
+// control executor, the open_* functions from any thread. The rows that record an event are written
+// in the same transaction as the change they tell of: the vault does not know what an event is.
 
 #include <memory>
 #include <optional>
@@ -20,14 +20,15 @@
 
 namespace brickgate {
 
-// Runs store jobs off the caller's thread and groups them into commits; inline in tests and simulation.
+// Runs store jobs off the caller's thread and groups them into commits; inline in tests and
+// simulation.
 class StoreRunner {
  public:
     virtual ~StoreRunner() = default;
     virtual Task<Result<void>> run(StoreJob job) = 0;
 };
 
-struct NewTokens {                   // what a token endpoint answered, ready to be kept
+struct NewTokens {  // what a token endpoint answered, ready to be kept
     TokenSet tokens;
     Time received_at{};
     std::optional<Time> refresh_due_at;
@@ -36,7 +37,7 @@ struct NewTokens {                   // what a token endpoint answered, ready to
 
 struct LoginSecrets {
     Secret verifier;
-    std::string nonce;               // empty: none was sent
+    std::string nonce;  // empty: none was sent
 };
 
 class Vault {
@@ -54,29 +55,32 @@ class Vault {
     Task<Result<std::optional<TakenLogin>>> take_login(std::string state_hash);
 
     Task<Result<std::optional<Connection>>> find(ConnectionId id);
-    // A first sign-in creates, a later one of the same person at the same workspace for the same subject
-    // replaces the family and keeps the id. `events` get the final id filled in.
-    Task<Result<Connection>> connect(Connection wanted, NewTokens tokens, std::vector<EventRow> events);
+    // A first sign-in creates, a later one of the same person at the same workspace for the same
+    // subject replaces the family and keeps the id. `events` get the final id filled in.
+    Task<Result<Connection>> connect(Connection wanted, NewTokens tokens,
+                                     std::vector<EventRow> events);
     Task<Result<bool>> disconnect(ConnectionId id, std::vector<EventRow> events);
 
     struct Claimed {
-        Connection row;              // as the claim left it
+        Connection row;  // as the claim left it
         RefreshToken refresh_token;
     };
     // nullopt: somebody else works on it, it backs off, or it moved on: read the row again.
     Task<Result<std::optional<Claimed>>> claim(ClaimRequest request);
     struct Saved {
         SaveOutcome outcome;
-        std::optional<Connection> row;   // as it stands now
+        std::optional<Connection> row;  // as it stands now
     };
-    // `row` is the claimed one. An absent refresh token keeps the old one; a good answer that cannot be the
-    // current one any more is kept as alt_refresh (superseded) or dropped (family_changed).
+    // `row` is the claimed one. An absent refresh token keeps the old one; a good answer that
+    // cannot be the current one any more is kept as alt_refresh (superseded) or dropped
+    // (family_changed).
     Task<Result<Saved>> save(Connection row, std::string attempt, NewTokens tokens,
                              RefreshToken const& presented, std::vector<EventRow> events);
     Task<Result<bool>> back_off(Fence fence, BackOff back_off, std::vector<EventRow> events);
-    // Promotes alt_refresh where there is one (true: the connection lives on), else writes the failure.
+    // Promotes alt_refresh where there is one (true: the connection lives on), else writes the
+    // failure.
     struct Failed {
-        bool fenced_out = false;     // somebody else got further: read again
+        bool fenced_out = false;  // somebody else got further: read again
         bool promoted = false;
     };
     Task<Result<Failed>> fail_fenced(Fence fence, ReauthReason reason, std::string last_error,
@@ -84,7 +88,7 @@ class Vault {
 
     Result<AccessToken> open_access(Connection const& row) const;
     Result<RefreshToken> open_refresh(Connection const& row) const;
-    std::string fingerprint(std::string_view access_token) const;   // keyed, 16 bytes as hex
+    std::string fingerprint(std::string_view access_token) const;  // keyed, 16 bytes as hex
 
  private:
     StoreRunner& runner_;

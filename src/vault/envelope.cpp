@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vault/envelope.h"
+
+#include <sodium.h>
+
+#include "base/encoding.h"
+
+namespace brickgate {
+
+namespace {
+
+// Ids of ours carry 16 bytes as hex behind a prefix; any other name is brought to 16 bytes by a
+// hash.
+std::string sixteen_bytes(std::string_view id) {
+    auto const underscore = id.find('_');
+    if (underscore != std::string_view::npos) {
+        auto bytes = hex_decode(id.substr(underscore + 1));
+        if (bytes && bytes->size() == 16) {
+            return std::move(*bytes);
+        }
+    }
+    std::string out(16, '\0');
+    crypto_generichash(reinterpret_cast<unsigned char*>(out.data()), out.size(),
+                       reinterpret_cast<unsigned char const*>(id.data()), id.size(), nullptr, 0);
+    return out;
+}
+
+}  // namespace
+
+RowIdentity identity_of(Connection const& row, std::string column, std::uint64_t generation) {
+    return {
+        "connection",       std::move(column), row.tenant, row.id.value(), row.registration.value(),
+        row.issuer.value(), row.workspace,     generation};
+}
+
+AssociatedData associated_data(RowIdentity const& identity) {
+    AssociatedData out("brickgate/v1");
+    out.field(identity.table)
+        .field(identity.column)
+        .field(sixteen_bytes(identity.tenant))
+        .field(sixteen_bytes(identity.row))
+        .field(sixteen_bytes(identity.registration))
+        .field(identity.issuer)
+        .field(identity.api_host)
+        .number(identity.generation);
+    return out;
+}
+
+Result<std::string> Envelope::seal(std::string_view purpose, SealedKind kind, Secret const& plain,
+                                   RowIdentity const& identity) {
+    auto const* const key = keyring_.active(purpose);
+    if (!key) {
+        return fail(ErrorCode::vault_unknown_key,
+                    "There is no active data key for " + std::string(purpose) + ".");
+    }
+    return seal_record(kind, plain, key->id, key->key, random_.bytes(record_nonce_bytes),
+                       associated_data(identity));
+}
+
+Result<Secret> Envelope::open(SealedKind kind, std::string_view record,
+                              RowIdentity const& identity) const {
+    auto const id = key_id_of_record(record);
+    if (!id) {
+        return fail(ErrorCode::vault_error, "A sealed record does not open in its place.");
+    }
+    auto const* const key = keyring_.find(*id);
+    if (!key) {
+        return fail(ErrorCode::vault_unknown_key,
+                    "A record was sealed with a data key that is not in the ring.");
+    }
+    return open_record(kind, record, key->key, associated_data(identity));
+}
+
+std::string Envelope::fingerprint(std::string_view token) const {
+    return hex_encode(keyed_hash(keyring_.index_key(), {"fingerprint", token}, 16));
+}
+
+}  // namespace brickgate

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Seals and opens what rests in the store, bound to the row it rests in (security design C.3). The
+// identity is computed from the row each time and never stored beside the record. Any thread.
+#include <string>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "vault/connection.h"
+#include "vault/keyring.h"
+#include "vault/record.h"
+
+namespace brickgate {
+
+struct RowIdentity {
+    std::string table;
+    std::string column;
+    std::string tenant;
+    std::string row;  // our id, or the state's hash of a login
+    std::string registration;
+    std::string issuer;
+    std::string api_host;
+    std::uint64_t generation = 0;
+};
+RowIdentity identity_of(Connection const& row, std::string column, std::uint64_t generation);
+AssociatedData associated_data(RowIdentity const& identity);
+
+class Envelope {
+ public:
+    Envelope(Keyring const& keyring, Random& random) : keyring_(keyring), random_(random) {}
+
+    // The purpose ("token", "login") chooses the data key. Errors: vault_unknown_key, vault_error.
+    Result<std::string> seal(std::string_view purpose, SealedKind kind, Secret const& plain,
+                             RowIdentity const& identity);
+    Result<Secret> open(SealedKind kind, std::string_view record,
+                        RowIdentity const& identity) const;
+    std::string fingerprint(std::string_view token) const;  // keyed, 16 bytes as hex
+
+ private:
+    Keyring const& keyring_;
+    Random& random_;
+};
+
+}  // namespace brickgate

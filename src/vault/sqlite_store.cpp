@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vault/sqlite_store.h"
+
+#include <sys/stat.h>
+
+#include "base/failpoint.h"
+#include "vault/schema.h"
+#include "vault/sqlite.h"
+#include "vault/sqlite_transaction.h"
+
+namespace brickgate {
+
+namespace {
+
+class SqliteStore final : public Store {
+ public:
+    explicit SqliteStore(std::unique_ptr<sqlite::Database> database)
+        : database_(std::move(database)) {}
+
+    Result<void> set_up() {
+        if (auto const set = database_->script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
+            !set) {
+            return set;
+        }
+        std::int64_t synchronous = 0;
+        std::string journal;
+        auto const asked = database_->query("PRAGMA synchronous",
+                                            [&](sqlite::Row& row) { synchronous = row.integer(); });
+        auto const read = database_->query("PRAGMA journal_mode",
+                                           [&](sqlite::Row& row) { journal = row.text(); });
+        if (!asked || !read || synchronous != 2 || journal != "wal") {
+            return fail(ErrorCode::store_unavailable,
+                        "The database cannot be set to durable commits (WAL, FULL).");
+        }
+        return migrate();
+    }
+
+    std::vector<Result<void>> transact(std::span<StoreJob const> jobs) override {
+        std::vector<Result<void>> results;
+        results.reserve(jobs.size());
+        auto begun = database_->script("BEGIN IMMEDIATE");
+        if (!begun) {
+            return std::vector<Result<void>>(jobs.size(), begun);
+        }
+        SqliteTransaction transaction(*database_);
+        for (auto const& job : jobs) {
+            results.push_back(run_alone(job, transaction));
+        }
+        auto const names = transaction.claimed() ? std::pair("K1", "K1b") : std::pair("", "");
+        failpoint(names.first);
+        if (transaction.saved()) {
+            failpoint("K10");
+        }
+        auto const committed = database_->script("COMMIT");
+        if (!committed) {
+            (void)database_->script("ROLLBACK");
+            return std::vector<Result<void>>(jobs.size(), committed);
+        }
+        failpoint(names.second);
+        if (transaction.saved()) {
+            failpoint("K10b");
+        }
+        return results;
+    }
+
+ private:
+    // A savepoint each, so that one job's failure does not undo its neighbours.
+    Result<void> run_alone(StoreJob const& job, SqliteTransaction& transaction) {
+        if (auto const begun = database_->script("SAVEPOINT job"); !begun) {
+            return begun;
+        }
+        auto const result = job(transaction);
+        auto const ended =
+            database_->script(result ? "RELEASE job" : "ROLLBACK TO job; RELEASE job");
+        return result ? ended : result;
+    }
+
+    Result<void> migrate() {
+        std::int64_t version = 0;
+        auto const read = database_->query("PRAGMA user_version",
+                                           [&](sqlite::Row& row) { version = row.integer(); });
+        if (!read) {
+            return fail(read.error());
+        }
+        if (version > static_cast<std::int64_t>(migrations.size())) {
+            return fail(ErrorCode::data_folder_invalid,
+                        "The database was made by a newer version of this program.");
+        }
+        for (auto next = static_cast<std::size_t>(version); next < migrations.size(); ++next) {
+            std::string const sql = "BEGIN IMMEDIATE;" + std::string(migrations[next]) +
+                                    "PRAGMA user_version=" + std::to_string(next + 1) + ";COMMIT;";
+            if (auto const done = database_->script(sql); !done) {
+                (void)database_->script("ROLLBACK");
+                return done;
+            }
+        }
+        return {};
+    }
+
+    std::unique_ptr<sqlite::Database> database_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_sqlite_store(std::filesystem::path const& path) {
+    mode_t const before = umask(0077);
+    auto database = sqlite::Database::open(path.string());
+    if (!database) {
+        umask(before);
+        return fail(std::move(database.error()));
+    }
+    auto store = std::make_unique<SqliteStore>(std::move(*database));
+    auto const ready = store->set_up();
+    umask(before);
+    if (!ready) {
+        return fail(ready.error());
+    }
+    return store;
+}
+
+}  // namespace brickgate
