@@ -73,6 +73,10 @@ TransportError Transfer::failure(CURLcode code) const {
         case CURLE_SEND_ERROR:
         case CURLE_RECV_ERROR:
         case CURLE_GOT_NOTHING:
+            if (header_lines_ > 0) {
+                return because(ErrorCode::upstream_malformed,
+                               host + " broke off in the middle of its answer.");
+            }
             return because(ErrorCode::upstream_unreachable, host + " closed the connection.");
         default:
             return because(ErrorCode::upstream_malformed, host + " answered with broken HTTP.");

@@ -147,7 +147,9 @@ Task<void> Session::serve() {
             }
         }
         if (!keep_alive_) {
-            co_await linger();
+            if (state == RequestParser::State::failed || !in_.empty()) {
+                co_await linger();
+            }
             co_return;
         }
     }

@@ -71,8 +71,8 @@ inline std::string receive_request(int fd) {
 
 class ScriptedServer {
  public:
-    // The script runs on the server's thread, one connection after the other; it may answer or just
-    // return.
+    // The script runs on a thread of its connection; it may answer or just return. The connection
+    // is closed when it returns.
     using Script = std::function<void(int fd, int connection)>;
     explicit ScriptedServer(Script script) : script_(std::move(script)) {
         fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -84,16 +84,26 @@ class ScriptedServer {
         }
         ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
         port_ = ntohs(address.sin_port);
-        thread_ = std::thread([this] { serve(); });
+        acceptor_ = std::thread([this] { accept_all(); });
     }
-    ~ScriptedServer() {
-        stopping_ = true;
-        ::shutdown(fd_, SHUT_RDWR);
-        thread_.join();
-        ::close(fd_);
-    }
+    ~ScriptedServer() { stop(); }
     ScriptedServer(ScriptedServer const&) = delete;
     ScriptedServer& operator=(ScriptedServer const&) = delete;
+
+    // Ends every connection and waits for the scripts: after it, what they wrote may be read.
+    void stop() {
+        if (!acceptor_.joinable()) {
+            return;
+        }
+        ::shutdown(fd_, SHUT_RDWR);
+        acceptor_.join();
+        for (auto& [fd, thread] : live_) {
+            ::shutdown(fd, SHUT_RDWR);
+            thread.join();
+            ::close(fd);
+        }
+        ::close(fd_);
+    }
 
     std::uint16_t port() const { return port_; }
     std::string url(std::string_view path = "/") const {
@@ -102,22 +112,22 @@ class ScriptedServer {
     int connections() const { return connections_.load(); }
 
  private:
-    void serve() {
-        while (!stopping_) {
-            int const fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
-            if (fd < 0) {
-                return;
-            }
-            script_(fd, connections_++);
-            ::close(fd);
+    void accept_all() {
+        for (int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC); fd >= 0;
+             fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC)) {
+            int const nth = connections_++;
+            live_.emplace_back(fd, std::thread([this, fd, nth] {
+                                   script_(fd, nth);
+                                   ::shutdown(fd, SHUT_RDWR);
+                               }));
         }
     }
     Script script_;
     int fd_ = -1;
     std::uint16_t port_ = 0;
-    std::atomic<bool> stopping_{false};
     std::atomic<int> connections_{0};
-    std::thread thread_;
+    std::vector<std::pair<int, std::thread>> live_;  // the acceptor's, then stop()'s
+    std::thread acceptor_;
 };
 
 class RawClient {
