@@ -91,6 +91,12 @@ class Vault {
     std::string fingerprint(std::string_view access_token) const;  // keyed, 16 bytes as hex
 
  private:
+    // Seals access and refresh token as of row.generation; without a new refresh token the kept
+    // one.
+    Result<void> seal_into(Connection& row, TokenSet const& tokens, RefreshToken const* kept);
+    Result<void> keep_as_alternative(StoreTransaction& store, Connection const& row,
+                                     RefreshToken const& token);
+
     StoreRunner& runner_;
     Envelope& envelope_;
     Clock& clock_;

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The bytes of a spool segment: frames of "u32 length, u64 sequence, u32 crc32c, payload", zeros
+// after the last one. A payload is an answer (identity, time, sealed record) or the note that one
+// was committed. Pure; reading never fails, it stops where sense stops.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vault/record.h"
+#include "vault/spool.h"
+
+namespace brickgate::spool {
+
+constexpr std::size_t frame_head_bytes = 16;
+// The largest answer (64 KiB body, headers, context) with everything around it.
+constexpr std::size_t frame_bytes_max = 128 * 1024;
+
+struct AnswerFrame {
+    SpoolIdentity identity;
+    Time received_at{};
+    std::string record;  // sealed
+};
+struct NoteFrame {
+    std::uint64_t committed = 0;  // sequence of the answer
+};
+struct Frame {
+    std::uint64_t seq = 0;
+    std::optional<AnswerFrame> answer;
+    std::optional<NoteFrame> note;
+};
+
+std::string write_frame(std::uint64_t seq, AnswerFrame const& answer);
+std::string write_frame(std::uint64_t seq, NoteFrame const& note);
+// All whole frames from the start; `torn` tells that something other than zeros follows.
+struct Segment {
+    std::vector<Frame> frames;
+    bool torn = false;
+};
+Segment read_segment(std::string_view bytes);
+
+AssociatedData place_of(std::string const& node, SpoolIdentity const& identity);
+
+}  // namespace brickgate::spool
