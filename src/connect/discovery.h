@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What authorization servers say of themselves: metadata and signing keys per workspace, cached, fetched
-// once for all who wait, served stale when the host is away. Lives on the control executor. Errors:
-// discovery_failed, oauth_unsupported, metadata_endpoint_denied, metadata_invalid, pkce_unsupported,
-// jwks_invalid and the transport's.
+// What authorization servers say of themselves: metadata and signing keys per workspace, cached,
+// fetched once for all who wait, served stale when the host is away. Lives on the control executor.
+// Errors: discovery_failed, oauth_unsupported, metadata_endpoint_denied, metadata_invalid,
+// pkce_unsupported, jwks_invalid and the transport's.
 
 #include <map>
 #include <memory>
@@ -28,10 +28,11 @@ class Discovery {
     // The registration's fixed endpoints where it has them for this workspace, else discovery.
     virtual Task<Result<std::shared_ptr<ServerMetadata const>>> metadata(
         std::shared_ptr<Registration const> registration, WorkspaceHost workspace);
-    // `kid_wanted` empty: whatever is cached. An unknown kid refetches at most once a minute per address,
-    // else fails closed (T18).
+    // `kid_wanted` empty: whatever is cached. An unknown kid refetches at most once a minute per
+    // address, else fails closed (T18).
     virtual Task<Result<std::shared_ptr<JwkSet const>>> keys(
-        std::shared_ptr<Registration const> registration, std::string jwks_uri, std::string kid_wanted);
+        std::shared_ptr<Registration const> registration, std::string jwks_uri,
+        std::string kid_wanted);
 
  private:
     struct State;

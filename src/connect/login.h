@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Signing a person in: begin() makes the authorize URL and remembers the attempt, finish() checks what came
-// back, redeems the code once and keeps the tokens. Owned by the composition root; runs on the control
-// executor. The front channel names no endpoint: everything comes from the row of this attempt (T11, T13).
+// Signing a person in: begin() makes the authorize URL and remembers the attempt, finish() checks
+// what came back, redeems the code once and keeps the tokens. Owned by the composition root; runs
+// on the control executor. The front channel names no endpoint: everything comes from the row of
+// this attempt (T11, T13).
 
+#include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,23 +18,25 @@
 #include "databricks/registration.h"
 #include "net/http_client.h"
 #include "net/task.h"
+#include "oauth/authorization.h"
 #include "vault/spool.h"
 #include "vault/vault.h"
 
 namespace brickgate {
 
 struct LoginWish {
-    std::string workspace;                      // as typed; empty: the registration's fixed one
+    std::string workspace;  // as typed; empty: the registration's fixed one
     std::string subject;
-    std::string return_to;                      // empty or one of the configured URLs, byte for byte
-    std::optional<RedirectUri> redirect_uri;    // the terminal's loopback address; else the registration's
-    std::optional<Scopes> scopes;               // a subset of the registration's
+    std::string return_to;  // empty or one of the configured URLs, byte for byte
+    std::optional<RedirectUri>
+        redirect_uri;              // the terminal's loopback address; else the registration's
+    std::optional<Scopes> scopes;  // a subset of the registration's
 };
 
 struct LoginStart {
     std::string authorize_url;
-    std::string cookie_name_suffix;             // 8 hex digits of SHA-256(state)
-    Secret cookie_value;                        // binds the attempt to this browser (T01)
+    std::string cookie_name_suffix;  // 8 hex digits of SHA-256(state)
+    Secret cookie_value;             // binds the attempt to this browser (T01)
     std::string workspace;
     Time expires_at{};
 };
@@ -39,15 +44,15 @@ struct LoginStart {
 struct LoginFinished {
     Connection connection;
     bool reconnected = false;
-    bool session_only = false;                  // no refresh token came: said, never silent
+    bool session_only = false;  // no refresh token came: said, never silent
     bool scope_reduced = false;
     std::string return_to;
 };
 
 struct LoginFailed {
     Error error;
-    std::string return_to;                      // set only where the attempt was proved to be this browser's
-    std::string workspace;                      // for the words of the page; may be empty
+    std::string return_to;  // set only where the attempt was proved to be this browser's
+    std::string workspace;  // for the words of the page; may be empty
 };
 
 class Login {
@@ -62,17 +67,36 @@ class Login {
         Random& random;
         std::vector<std::string> const& return_to_allowed;
         std::size_t logins_max;
+        std::function<Time(Time issued, Time expires)>
+            refresh_due;  // the policy's, which lives in tokens/
     };
     explicit Login(Parts parts);
 
-    Task<Result<LoginStart>> begin(std::shared_ptr<Registration const> registration, LoginWish wish);
-    // `query`: the raw query of the callback. `cookie`: finds the value of the cookie with this name suffix.
-    using CookieLookup = std::function<Result<std::optional<std::string>>(std::string const& suffix)>;
+    Task<Result<LoginStart>> begin(std::shared_ptr<Registration const> registration,
+                                   LoginWish wish);
+    // `query`: the raw query of the callback. `cookie`: finds the value of the cookie with this
+    // name suffix.
+    using CookieLookup =
+        std::function<Result<std::optional<std::string>>(std::string const& suffix)>;
     Task<std::expected<LoginFinished, LoginFailed>> finish(std::string query, CookieLookup cookie);
     // Answers that were spooled by a run that died before it could keep them.
     Task<void> recover(std::vector<SpoolEntry> entries);
 
  private:
+    struct Context;
+    using Finished = std::expected<LoginFinished, LoginFailed>;
+    std::shared_ptr<Registration const> registration_of(RegistrationId const& id) const;
+    Task<Finished> redeem(ValidatedCode code, Vault::TakenLogin taken);
+    Task<Result<LoginFinished>> complete(Context context, HttpResponse answer, Time received_at);
+    Task<Result<Principal>> identify(Context const& context,
+                                     std::shared_ptr<Registration const> registration,
+                                     TokenSet const& tokens, Time received_at);
+    Task<Result<Principal>> from_id_token(Context const& context,
+                                          std::shared_ptr<Registration const> registration,
+                                          IdToken const& token, Time received_at);
+    Task<Principal> from_scim(Context const& context,
+                              std::shared_ptr<Registration const> registration,
+                              AccessToken const& token);
     Parts parts_;
 };
 

@@ -283,16 +283,16 @@ Result<WorkspaceHost> HostAllowList::admit(std::string_view input) const {
         typed->scheme == "https" && typed->port.empty() && !looks_like_ipv4(typed->host) &&
         std::ranges::any_of(
             suffixes_, [&](auto const& suffix) { return before(typed->host, suffix).has_value(); });
-    if (!exact && !by_suffix) {
+    bool const plain = typed->scheme == "https" && typed->port.empty();
+    auto const databricks = plain ? databricks_host_kind(typed->host) : std::nullopt;
+    if (!exact && !by_suffix && !(any_databricks_ && databricks)) {
         return denied(typed->host + " is not among the workspaces that this gateway serves.");
     }
     WorkspaceHost host;
     host.host_ = typed->host;
     host.origin_ = origin;
     host.workspace_id_ = typed->workspace_id;
-    bool const plain = typed->scheme == "https" && typed->port.empty();
-    host.kind_ = plain ? databricks_host_kind(typed->host).value_or(HostKind::operator_listed)
-                       : HostKind::operator_listed;
+    host.kind_ = databricks.value_or(HostKind::operator_listed);
     return host;
 }
 

@@ -57,12 +57,15 @@ class HostAllowList {
     // "dbc-1.cloud.databricks.com", ".corp.example" (a suffix: https, any label below it), or an
     // origin with a port; http:// for loopback only. Errors: config_invalid.
     Result<void> add(std::string_view entry);
+    // For a client without a secret: every host that is Databricks' own by name.
+    void add_databricks() { any_databricks_ = true; }
     // Errors: host_required, host_denied.
     Result<WorkspaceHost> admit(std::string_view typed) const;
-    bool empty() const { return exact_.empty() && suffixes_.empty(); }
+    bool empty() const { return exact_.empty() && suffixes_.empty() && !any_databricks_; }
 
  private:
-    std::vector<std::string> exact_;     // origins
+    std::vector<std::string> exact_;  // origins
+    bool any_databricks_ = false;
     std::vector<std::string> suffixes_;  // with the leading dot
 };
 

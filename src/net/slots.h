@@ -3,6 +3,7 @@
 // A bounded number of places for work on one executor: take() waits for one in order of arrival. Not
 // thread safe; everything about one Slots happens on its executor.
 
+#include <boost/asio/redirect_error.hpp>
 #include <deque>
 #include <memory>
 
@@ -22,8 +23,7 @@ class Slots {
             auto turn = std::make_shared<SteadyTimer>(executor, SteadyTimer::time_point::max());
             waiting_.push_back(turn);
             boost::system::error_code ignored;
-            auto const token = boost::asio::redirect_error(use_task, ignored);
-            co_await turn->async_wait(token);
+            co_await turn->async_wait(boost::asio::redirect_error(use_task, ignored));
             // give() counted this place as ours before it woke us.
         } else {
             free_ -= 1;

@@ -54,7 +54,7 @@ void Gatekeeper::host_failed(std::string const& host, Time now) {
         return;
     }
     unsigned const beyond = std::min(state.failures - failures_to_open, 10U);
-    state.open_until = now + std::min(first_pause * (1LL << beyond), longest_pause);
+    state.open_until = now + std::min(Milliseconds(first_pause * (1L << beyond)), longest_pause);
 }
 
 void Gatekeeper::gave_up(std::string const& host) {

@@ -3,7 +3,9 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "databricks/workspace.h"
 #include "events/event.h"
+#include "oauth/metadata.h"
 #include "oauth/token_endpoint.h"
 #include "vault/spooled_answer.h"
 
@@ -11,12 +13,15 @@ namespace brickgate {
 
 namespace {
 
-std::string origin_of(std::string_view url) {
-    auto const scheme = url.find("://");
-    if (scheme == std::string_view::npos) {
-        return {};
-    }
-    return std::string(url.substr(0, url.find_first_of("/?#", scheme + 3)));
+using namespace std::chrono_literals;
+
+HttpLimits grant_limits(Registration const& registration, std::string const& workspace) {
+    HttpLimits limits;
+    limits.too_large = ErrorCode::token_too_large;
+    limits.fresh_connection = true;
+    limits.egress.operator_listed = !databricks_host_kind(host_of(workspace)).has_value();
+    limits.egress.allowed_networks = registration.allowed_networks;
+    return limits;
 }
 
 }  // namespace

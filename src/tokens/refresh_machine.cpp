@@ -286,7 +286,7 @@ Action Machine::give_up(ErrorCode code, std::optional<Seconds> retry_after) {
 }
 
 Action Machine::wrong_order() {
-    assert(!"an event that the last action cannot have caused");
+    assert(false && "an event that the last action cannot have caused");
     return give_up(ErrorCode::internal);
 }
 

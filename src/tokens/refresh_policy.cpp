@@ -13,7 +13,7 @@ Milliseconds scaled(Milliseconds value, double factor) {
 
 Milliseconds doubled(Milliseconds first, unsigned times, Milliseconds most) {
     unsigned const steps = std::min(times, 20U);
-    return std::min(first * (1LL << steps), most);
+    return std::min(Milliseconds(first * (1L << steps)), most);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "events/event.h"
 #include "oauth/token_endpoint.h"
 #include "tokens/refresh_drive.h"
+#include "vault/spooled_answer.h"
 
 namespace brickgate {
 
