@@ -18,6 +18,7 @@
 #include "databricks/registration.h"
 #include "net/http_client.h"
 #include "net/task.h"
+#include "net/timers.h"
 #include "oauth/authorization.h"
 #include "vault/spool.h"
 #include "vault/vault.h"
@@ -72,6 +73,8 @@ class Login {
     };
     explicit Login(Parts parts);
 
+    // Errors: host_required, host_denied, scope_denied, return_to_denied, invalid_request, all
+    // before a byte goes out; then discovery's, too_many_logins and the store's.
     Task<Result<LoginStart>> begin(std::shared_ptr<Registration const> registration,
                                    LoginWish wish);
     // `query`: the raw query of the callback. `cookie`: finds the value of the cookie with this
@@ -79,7 +82,9 @@ class Login {
     using CookieLookup =
         std::function<Result<std::optional<std::string>>(std::string const& suffix)>;
     Task<std::expected<LoginFinished, LoginFailed>> finish(std::string query, CookieLookup cookie);
-    // Answers that were spooled by a run that died before it could keep them.
+    // Answers that were spooled by a run that died before it could keep them; entries of another
+    // kind are passed over. What fails is logged and dropped; what the store cannot take now stays
+    // in the spool.
     Task<void> recover(std::vector<SpoolEntry> entries);
 
  private:

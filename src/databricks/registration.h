@@ -30,6 +30,8 @@ struct Registration {
     RedirectUri redirect_uri;
     std::optional<FixedEndpoints> endpoints;  // belong to fixed_workspace only
     bool nonce_required = false;
+    // openid was asked and no id_token came: refuse (T17), or ask SCIM Me who signed in.
+    bool id_token_required = true;
     std::vector<std::string> allowed_networks;
 };
 
