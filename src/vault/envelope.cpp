@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "base/encoding.h"
+#include "base/log.h"
 
 namespace brickgate {
 
@@ -61,12 +62,14 @@ Result<Secret> Envelope::open(SealedKind kind, std::string_view record,
                               RowIdentity const& identity) const {
     auto const id = key_id_of_record(record);
     if (!id) {
-        return fail(ErrorCode::vault_error, "A sealed record does not open in its place.");
+        return bad_record();
     }
     auto const* const key = keyring_.find(*id);
     if (!key) {
-        return fail(ErrorCode::vault_unknown_key,
-                    "A record was sealed with a data key that is not in the ring.");
+        // The caller hears the same as for any other bad record (T78); the operator hears why.
+        log(LogLevel::warning, info_of(ErrorCode::vault_unknown_key).name,
+            "A record names a data key that is not in the ring.", {{"key_id", *id}});
+        return bad_record();
     }
     return open_record(kind, record, key->key, associated_data(identity));
 }

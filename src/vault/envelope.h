@@ -17,7 +17,7 @@ struct RowIdentity {
     std::string table;
     std::string column;
     std::string tenant;
-    std::string row;  // our id, or the state's hash of a login
+    std::string row;  // our id; a login's is "log_" and the first 16 bytes of the state's hash
     std::string registration;
     std::string issuer;
     std::string api_host;
@@ -30,9 +30,10 @@ class Envelope {
  public:
     Envelope(Keyring const& keyring, Random& random) : keyring_(keyring), random_(random) {}
 
-    // The purpose ("token", "login") chooses the data key. Errors: vault_unknown_key, vault_error.
+    // The purpose ("token", "login") chooses the data key. Errors: vault_unknown_key.
     Result<std::string> seal(std::string_view purpose, SealedKind kind, Secret const& plain,
                              RowIdentity const& identity);
+    // The record names its key. One verdict, vault_error, whatever is wrong.
     Result<Secret> open(SealedKind kind, std::string_view record,
                         RowIdentity const& identity) const;
     std::string fingerprint(std::string_view token) const;  // keyed, 16 bytes as hex

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdio>
 
 #include "base/encoding.h"
 #include "vault/record.h"
@@ -20,6 +22,7 @@ constexpr std::string_view root_prefix = "rk1:";
 constexpr std::array<std::string_view, 2> purposes{"token", "login"};
 constexpr std::string_view meta_mac = "ring_mac";
 constexpr std::string_view meta_version = "ring_version";
+constexpr std::size_t root_file_bytes_max = 4096;  // some eighty keys; two are usual
 
 Secret derive(Secret const& root, std::string_view context) {  // contexts have 8 characters
     Secret out = Secret::zeros(KeyArena::key_bytes);
@@ -56,6 +59,7 @@ std::string hex_id(std::uint32_t id) {
 AssociatedData place_of(KeyRow const& row) {
     AssociatedData out("brickgate/dek/v1");
     out.number(row.id)
+        .absent()  // the tenant: there is one key for all
         .field(row.purpose)
         .number(static_cast<std::uint64_t>(to_ms(row.created_at)))
         .number(row.root_id);
@@ -76,24 +80,65 @@ std::unexpected<Error> bad_file(std::filesystem::path const& path, std::string_v
                 "The root key file " + path.string() + " " + std::string(why));
 }
 
-Result<RootKeyFile> make_root_key_file(std::filesystem::path const& path, Random& random) {
-    int const fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
-    if (fd < 0) {
-        return bad_file(path, "cannot be made: is its folder there and writable?");
+bool move_unless_there(std::string const& from, std::filesystem::path const& to) {
+    if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+        return true;
     }
+    bool const not_offered_here = errno == EINVAL || errno == ENOSYS;
+    return not_offered_here && rename(from.c_str(), to.c_str()) == 0;
+}
+
+// Written beside its place, synced and moved there, so that a crash leaves no half key behind.
+bool write_new_file(std::filesystem::path const& path, std::string_view text) {
+    auto const draft = path.string() + ".new";
+    unlink(draft.c_str());
+    int const fd = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
+    if (fd < 0) {
+        return false;
+    }
+    bool const written =
+        write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
+    close(fd);
+    if (!written || !move_unless_there(draft, path)) {
+        unlink(draft.c_str());
+        return false;
+    }
+    auto const parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    int const folder = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool const kept = folder >= 0 && fsync(folder) == 0;
+    if (folder >= 0) {
+        close(folder);
+    }
+    return kept;
+}
+
+Result<RootKeyFile> make_root_key_file(std::filesystem::path const& path, Random& random) {
     std::string raw = random.bytes(KeyArena::key_bytes);
     std::string line = std::string(root_prefix) + base64_encode(raw) + '\n';
-    bool const written =
-        write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && fsync(fd) == 0;
-    close(fd);
+    bool const written = write_new_file(path, line);
     wipe(line);
     RootKeyFile out;
     out.keys.push_back(Secret::from(std::move(raw)));
     out.made = true;
     if (!written) {
-        return bad_file(path, "could not be written.");
+        return bad_file(path, "cannot be made: is its folder there and writable?");
     }
     return out;
+}
+
+// Nothing is read from a file that others could have put there or could read.
+std::optional<std::string_view> fault_of_file(int fd) {
+    struct stat about{};
+    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode) || about.st_nlink != 1) {
+        return "is not a plain file with one name.";
+    }
+    if (about.st_uid != geteuid()) {
+        return "belongs to another user.";
+    }
+    if ((about.st_mode & 0077) != 0) {
+        return "can be read by others: chmod 400 it.";
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -125,7 +170,7 @@ Result<std::vector<Secret>> parse_root_keys(std::string_view text) {
 }
 
 Result<RootKeyFile> load_root_key_file(std::filesystem::path const& path, Random& random) {
-    int const fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int const fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
         return make_root_key_file(path, random);
     }
@@ -133,22 +178,15 @@ Result<RootKeyFile> load_root_key_file(std::filesystem::path const& path, Random
         return bad_file(
             path, errno == ELOOP ? "is a symbolic link, which is refused." : "cannot be read.");
     }
-    struct stat about{};
-    fstat(fd, &about);
-    std::string text(4096, '\0');
+    if (auto const fault = fault_of_file(fd)) {
+        close(fd);
+        return bad_file(path, *fault);
+    }
+    std::string text(root_file_bytes_max, '\0');
     ssize_t const size = read(fd, text.data(), text.size());
     close(fd);
     text.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
     RootKeyFile out;
-    if (!S_ISREG(about.st_mode) || about.st_nlink != 1) {
-        return bad_file(path, "is not a plain file with one name.");
-    }
-    if (about.st_uid != geteuid()) {
-        return bad_file(path, "belongs to another user.");
-    }
-    if ((about.st_mode & 0077) != 0) {
-        return bad_file(path, "can be read by others: chmod 400 it.");
-    }
     auto keys = parse_root_keys(text);
     wipe(text);
     if (!keys) {
@@ -158,7 +196,7 @@ Result<RootKeyFile> load_root_key_file(std::filesystem::path const& path, Random
     return out;
 }
 
-Result<void> Keyring::adopt_roots(std::vector<Secret> root_keys) {
+void Keyring::adopt_roots(std::vector<Secret> root_keys) {
     for (auto const& root : root_keys) {
         roots_.push_back({id_of_root(root), arena_.add(derive(root, "bgwrap__"))});
     }
@@ -167,11 +205,9 @@ Result<void> Keyring::adopt_roots(std::vector<Secret> root_keys) {
     index_ = arena_.add(derive(current, "bgindex_"));
     api_ = arena_.add(derive(current, "bgapikey"));
     spool_ = arena_.add(derive(current, "bgspool_"));
-    return {};
 }
 
-Result<KeyRow> Keyring::make_key(std::uint32_t id, std::string const& purpose, Time now,
-                                 Random& random) {
+KeyRow Keyring::make_key(std::uint32_t id, std::string const& purpose, Time now, Random& random) {
     KeyRow row;
     row.id = id;
     row.purpose = purpose;
@@ -179,10 +215,30 @@ Result<KeyRow> Keyring::make_key(std::uint32_t id, std::string const& purpose, T
     row.root_id = roots_.front().id;
     row.created_at = now;
     Secret const key = Secret::from(random.bytes(KeyArena::key_bytes));
-    row.wrapped = seal_record(SealedKind::data_key, key, id, roots_.front().wrap,
+    row.wrapped = seal_record(SealedKind::data_key, key, row.root_id, roots_.front().wrap,
                               random.bytes(record_nonce_bytes), place_of(row));
     row.commitment = commitment_of(key, id);
     return row;
+}
+
+// The commonest fault first, in words that help: the wrong root key.
+Result<void> Keyring::check_roots(std::vector<KeyRow> const& rows) const {
+    for (auto const& row : rows) {
+        if (row.state == "destroyed" || row.root_id == roots_.front().id) {
+            continue;
+        }
+        if (std::ranges::find(roots_, row.root_id, &Root::id) != roots_.end()) {
+            // Index, API key and spool keys hang on the first root: another first one would quietly
+            // void them all.
+            return fail(ErrorCode::root_key_invalid,
+                        "This data folder is sealed under the root key " + hex_id(row.root_id) +
+                            ": its line must come first.");
+        }
+        return fail(ErrorCode::root_key_invalid, "This data folder needs the root key " +
+                                                     hex_id(row.root_id) + "; given was " +
+                                                     root_ids() + ".");
+    }
+    return {};
 }
 
 Result<void> Keyring::unwrap_all(std::vector<KeyRow> const& rows) {
@@ -190,13 +246,8 @@ Result<void> Keyring::unwrap_all(std::vector<KeyRow> const& rows) {
         if (row.state == "destroyed") {
             continue;
         }
-        auto const root = std::ranges::find(roots_, row.root_id, &Root::id);
-        if (root == roots_.end()) {
-            return fail(ErrorCode::root_key_invalid, "This data folder needs the root key " +
-                                                         hex_id(row.root_id) +
-                                                         "; the one given is " + root_id() + ".");
-        }
-        auto const key = open_record(SealedKind::data_key, row.wrapped, root->wrap, place_of(row));
+        auto const key =
+            open_record(SealedKind::data_key, row.wrapped, roots_.front().wrap, place_of(row));
         if (!key || key->size() != KeyArena::key_bytes ||
             commitment_of(*key, row.id) != row.commitment) {
             return fail(ErrorCode::keyring_invalid,
@@ -218,61 +269,69 @@ std::string Keyring::ring_mac(std::vector<KeyRow> const& rows, std::string const
             .field(row.wrapped)
             .field(row.commitment)
             .number(static_cast<std::uint64_t>(to_ms(row.created_at)));
-        all += fields.bytes();
+        all += fields.bytes({});
     }
     return hex_encode(keyed_hash(ring_, {version, all}, 32));
 }
 
+Result<void> Keyring::load_or_make(StoreTransaction& store, Time now, Random& random) {
+    auto rows = store.list_keys();
+    auto const version = store.get_meta(std::string(meta_version));
+    auto const mac = store.get_meta(std::string(meta_mac));
+    if (!rows || !version || !mac) {
+        return fail(ErrorCode::store_unavailable, "The key ring cannot be read.");
+    }
+    if (rows->empty() && !*version && !*mac) {
+        return make_ring(store, now, random);
+    }
+    std::ranges::sort(*rows, {}, &KeyRow::id);
+    if (auto const known = check_roots(*rows); !known) {
+        return known;
+    }
+    if (!*version || !*mac || ring_mac(*rows, **version) != **mac) {
+        return fail(ErrorCode::keyring_invalid, "The key ring was changed: its seal does not fit.");
+    }
+    return unwrap_all(*rows);
+}
+
+Result<void> Keyring::make_ring(StoreTransaction& store, Time now, Random& random) {
+    auto const connections = store.count_by_state();
+    if (!connections) {
+        return fail(connections.error());
+    }
+    if (!connections->empty()) {
+        return fail(ErrorCode::keyring_invalid,
+                    "The key ring is gone, and there are connections that it sealed.");
+    }
+    std::vector<KeyRow> rows;
+    for (auto const purpose : purposes) {
+        rows.push_back(make_key(static_cast<std::uint32_t>(rows.size() + 1), std::string(purpose),
+                                now, random));
+        if (auto const put = store.put_key(rows.back()); !put) {
+            return put;
+        }
+    }
+    if (auto const put = store.put_meta(std::string(meta_version), "1"); !put) {
+        return put;
+    }
+    if (auto const put = store.put_meta(std::string(meta_mac), ring_mac(rows, "1")); !put) {
+        return put;
+    }
+    return unwrap_all(rows);
+}
+
 Result<std::unique_ptr<Keyring>> Keyring::open(std::vector<Secret> root_keys, Store& store,
                                                bool lock_required, Time now, Random& random) {
+    if (root_keys.empty()) {
+        return fail(ErrorCode::root_key_invalid, "There is no root key.");
+    }
     std::unique_ptr<Keyring> ring(new Keyring);
     if (auto const opened = ring->arena_.open(lock_required); !opened) {
         return fail(opened.error());
     }
-    if (auto const adopted = ring->adopt_roots(std::move(root_keys)); !adopted) {
-        return fail(adopted.error());
-    }
-    StoreJob const job = [&](StoreTransaction& rows_of) -> Result<void> {
-        auto rows = rows_of.list_keys();
-        if (!rows) {
-            return fail(rows.error());
-        }
-        std::ranges::sort(*rows, {}, &KeyRow::id);
-        auto const version = rows_of.get_meta(std::string(meta_version));
-        auto const mac = rows_of.get_meta(std::string(meta_mac));
-        if (!version || !mac) {
-            return fail(ErrorCode::store_unavailable, "The key ring cannot be read.");
-        }
-        if (auto const unwrapped = ring->unwrap_all(*rows); !unwrapped) {
-            return unwrapped;
-        }
-        bool const fresh = rows->empty() && !*version && !*mac;
-        if (!fresh && (!*version || !*mac || ring->ring_mac(*rows, **version) != **mac)) {
-            return fail(ErrorCode::keyring_invalid,
-                        "The key ring was changed: its seal does not fit.");
-        }
-        if (!fresh) {
-            return {};
-        }
-        for (auto const purpose : purposes) {
-            auto row = ring->make_key(static_cast<std::uint32_t>(rows->size() + 1),
-                                      std::string(purpose), now, random);
-            if (!row) {
-                return fail(row.error());
-            }
-            if (auto const put = rows_of.put_key(*row); !put) {
-                return put;
-            }
-            rows->push_back(std::move(*row));
-        }
-        if (auto const put = rows_of.put_meta(std::string(meta_version), "1"); !put) {
-            return put;
-        }
-        if (auto const put = rows_of.put_meta(std::string(meta_mac), ring->ring_mac(*rows, "1"));
-            !put) {
-            return put;
-        }
-        return ring->unwrap_all(*rows);
+    ring->adopt_roots(std::move(root_keys));
+    StoreJob const job = [&](StoreTransaction& rows) {
+        return ring->load_or_make(rows, now, random);
     };
     if (auto const done = store.transact_one(job); !done) {
         return fail(done.error());
@@ -300,6 +359,14 @@ Secret Keyring::spool_key() const {
 
 std::string Keyring::root_id() const {
     return hex_id(roots_.front().id);
+}
+
+std::string Keyring::root_ids() const {
+    std::string out;
+    for (auto const& root : roots_) {
+        out += (out.empty() ? "" : ", ") + hex_id(root.id);
+    }
+    return out;
 }
 
 }  // namespace brickgate

@@ -29,7 +29,7 @@ struct RootKeyFile {
     std::vector<Secret> keys;
     bool made = false;  // it is new: tell the person to keep a copy
 };
-// Must be a regular file of ours with mode 0400 or 0600 and one link; made if it is absent.
+// Must be a regular file of ours with mode 0400 or 0600 and one link; made (0400) if it is absent.
 Result<RootKeyFile> load_root_key_file(std::filesystem::path const& path, Random& random);
 
 class Keyring {
@@ -58,10 +58,14 @@ class Keyring {
         std::uint32_t id = 0;
         KeyArena::Key wrap;
     };
-    Result<void> adopt_roots(std::vector<Secret> root_keys);
+    void adopt_roots(std::vector<Secret> root_keys);
+    Result<void> load_or_make(StoreTransaction& store, Time now, Random& random);
+    Result<void> make_ring(StoreTransaction& store, Time now, Random& random);
+    Result<void> check_roots(std::vector<KeyRow> const& rows) const;
     Result<void> unwrap_all(std::vector<KeyRow> const& rows);
-    Result<KeyRow> make_key(std::uint32_t id, std::string const& purpose, Time now, Random& random);
+    KeyRow make_key(std::uint32_t id, std::string const& purpose, Time now, Random& random);
     std::string ring_mac(std::vector<KeyRow> const& rows, std::string const& version) const;
+    std::string root_ids() const;
 
     KeyArena arena_;
     std::vector<Root> roots_;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/encoding.h"
+
 namespace brickgate {
 
 namespace {
@@ -14,7 +16,8 @@ constexpr char xchacha20_poly1305 = 0x01;
 constexpr std::size_t header_bytes = 6;
 constexpr std::size_t block = 64;      // padding hides the exact length of a token
 constexpr std::size_t plain_head = 5;  // kind, u32 length
-constexpr std::size_t fields_bytes_max = 0xFFFE;
+constexpr std::uint64_t absent_field = 0xFFFF;
+constexpr std::uint64_t hashed_field = 0xFFFE;
 
 std::string big_endian(std::uint64_t value, std::size_t bytes) {
     std::string out(bytes, '\0');
@@ -36,15 +39,6 @@ unsigned char const* bytes_of(std::string_view text) {
     return reinterpret_cast<unsigned char const*>(text.data());
 }
 
-// The header is bound first, whatever the place: a record cannot be relabelled.
-std::string bound(std::string_view header, AssociatedData const& place) {
-    return std::string(header) + place.bytes();
-}
-
-std::unexpected<Error> bad_record() {
-    return fail(ErrorCode::vault_error, "A sealed record does not open in its place.");
-}
-
 Result<Secret> unpad(SealedKind kind, std::string_view plain) {
     if (plain.size() < plain_head || plain[0] != static_cast<char>(kind)) {
         return bad_record();
@@ -62,16 +56,27 @@ Result<Secret> unpad(SealedKind kind, std::string_view plain) {
 
 }  // namespace
 
+std::unexpected<Error> bad_record() {
+    return fail(ErrorCode::vault_error, "A sealed record does not open in its place.");
+}
+
 AssociatedData& AssociatedData::field(std::string_view value) {
-    auto const kept = value.substr(0, fields_bytes_max);
-    bytes_ += big_endian(kept.size(), 2);
-    bytes_ += kept;
+    if (value.size() >= hashed_field) {
+        fields_ += big_endian(hashed_field, 2) + sha256(value);
+        return *this;
+    }
+    fields_ += big_endian(value.size(), 2);
+    fields_ += value;
     return *this;
 }
 
 AssociatedData& AssociatedData::absent() {
-    bytes_ += big_endian(0xFFFF, 2);
+    fields_ += big_endian(absent_field, 2);
     return *this;
+}
+
+std::string AssociatedData::bytes(std::string_view header) const {
+    return magic_ + std::string(header) + fields_;
 }
 
 AssociatedData& AssociatedData::number(std::uint64_t value) {
@@ -89,7 +94,7 @@ std::string seal_record(SealedKind kind, Secret const& plain, std::uint32_t key_
     });
     std::string record{version, xchacha20_poly1305};
     record += big_endian(key_id, 4);
-    std::string const associated = bound(record, place);
+    std::string const associated = place.bytes(record);
     record += nonce;
     std::size_t const start = record.size();
     record.resize(start + padded + crypto_aead_xchacha20poly1305_ietf_ABYTES);
@@ -114,7 +119,7 @@ Result<Secret> open_record(SealedKind kind, std::string_view record, KeyArena::K
     if (!key_id_of_record(record)) {
         return bad_record();
     }
-    std::string const associated = bound(record.substr(0, header_bytes), place);
+    std::string const associated = place.bytes(record.substr(0, header_bytes));
     auto const nonce = record.substr(header_bytes, record_nonce_bytes);
     auto const sealed = record.substr(header_bytes + record_nonce_bytes);
     Secret plain = Secret::zeros(sealed.size() - crypto_aead_xchacha20poly1305_ietf_ABYTES);

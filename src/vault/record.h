@@ -27,17 +27,20 @@ enum class SealedKind : std::uint8_t {
     data_key = 9,
 };
 
-// Length-prefixed fields (u16, big endian); an absent one is 0xFFFF, which no present one can be.
+// A magic word, the record's header, then length-prefixed fields (u16, big endian). An absent one
+// is 0xFFFF; 0xFFFE stands before the hash of one that is longer than any of ours. So no two lists
+// of fields read alike.
 class AssociatedData {
  public:
-    explicit AssociatedData(std::string_view magic) : bytes_(magic) {}
+    explicit AssociatedData(std::string_view magic) : magic_(magic) {}
     AssociatedData& field(std::string_view value);
     AssociatedData& absent();
     AssociatedData& number(std::uint64_t value);  // 8 bytes, big endian
-    std::string const& bytes() const { return bytes_; }
+    std::string bytes(std::string_view header) const;
 
  private:
-    std::string bytes_;
+    std::string magic_;
+    std::string fields_;
 };
 
 constexpr std::size_t record_nonce_bytes = 24;
@@ -46,7 +49,8 @@ constexpr std::size_t record_overhead = 46;
 std::string seal_record(SealedKind kind, Secret const& plain, std::uint32_t key_id,
                         KeyArena::Key key, std::string_view nonce, AssociatedData const& place);
 std::optional<std::uint32_t> key_id_of_record(std::string_view record);
-// One verdict, vault_error, whatever is wrong (T78).
+// The one verdict, whatever is wrong (T78).
+std::unexpected<Error> bad_record();
 Result<Secret> open_record(SealedKind kind, std::string_view record, KeyArena::Key key,
                            AssociatedData const& place);
 

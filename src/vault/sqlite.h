@@ -46,6 +46,8 @@ class Database {
     Database& operator=(Database const&) = delete;
 
     Result<void> script(std::string const& sql);  // constant text only
+    // A full or broken disk makes SQLite end the whole transaction by itself.
+    bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
     // `sql` must be a literal: it is prepared once and kept.
     template <class... Values>
     Result<std::size_t> run(std::string_view sql, Values const&... values) {

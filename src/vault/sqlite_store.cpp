@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vault/sqlite_store.h"
 
-#include <sys/stat.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include "base/failpoint.h"
 #include "vault/schema.h"
@@ -45,31 +49,44 @@ class SqliteStore final : public Store {
         SqliteTransaction transaction(*database_);
         for (auto const& job : jobs) {
             results.push_back(run_alone(job, transaction));
+            if (!database_->in_transaction()) {
+                return std::vector<Result<void>>(jobs.size(), lost());
+            }
         }
-        auto const names = transaction.claimed() ? std::pair("K1", "K1b") : std::pair("", "");
-        failpoint(names.first);
-        if (transaction.saved()) {
-            failpoint("K10");
-        }
+        pass(transaction, "K1", "K10");
         auto const committed = database_->script("COMMIT");
         if (!committed) {
             (void)database_->script("ROLLBACK");
             return std::vector<Result<void>>(jobs.size(), committed);
         }
-        failpoint(names.second);
-        if (transaction.saved()) {
-            failpoint("K10b");
-        }
+        pass(transaction, "K1b", "K10b");
         return results;
     }
 
  private:
+    static void pass(SqliteTransaction const& transaction, std::string_view claim,
+                     std::string_view save) {
+        if (transaction.claimed()) {
+            failpoint(claim);
+        }
+        if (transaction.saved()) {
+            failpoint(save);
+        }
+    }
+
+    static Result<void> lost() {
+        return fail(ErrorCode::store_unavailable, "The database gave up the transaction.");
+    }
+
     // A savepoint each, so that one job's failure does not undo its neighbours.
     Result<void> run_alone(StoreJob const& job, SqliteTransaction& transaction) {
         if (auto const begun = database_->script("SAVEPOINT job"); !begun) {
             return begun;
         }
         auto const result = job(transaction);
+        if (!database_->in_transaction()) {
+            return lost();
+        }
         auto const ended =
             database_->script(result ? "RELEASE job" : "ROLLBACK TO job; RELEASE job");
         return result ? ended : result;
@@ -103,16 +120,22 @@ class SqliteStore final : public Store {
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_sqlite_store(std::filesystem::path const& path) {
-    mode_t const before = umask(0077);
+    // Made here, because SQLite would make it readable to others; the files beside it take its
+    // mode. Only a new one is opened: closing a second handle would drop SQLite's own locks.
+    int const fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 && errno != EEXIST) {
+        return fail(Error(ErrorCode::store_unavailable, "The database file cannot be made.")
+                        .with_detail(std::strerror(errno)));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
     auto database = sqlite::Database::open(path.string());
     if (!database) {
-        umask(before);
         return fail(std::move(database.error()));
     }
     auto store = std::make_unique<SqliteStore>(std::move(*database));
-    auto const ready = store->set_up();
-    umask(before);
-    if (!ready) {
+    if (auto const ready = store->set_up(); !ready) {
         return fail(ready.error());
     }
     return store;

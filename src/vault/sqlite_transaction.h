@@ -35,8 +35,8 @@ class SqliteTransaction final : public StoreTransaction {
     Result<SaveOutcome> save_tokens(TokenSave const& save) override;
     Result<bool> keep_alt_refresh(ConnectionId const& id, std::uint64_t family,
                                   std::string const& sealed) override;
-    Result<bool> promote_alt_refresh(Fence const& fence, std::string const& resealed,
-                                     Time now) override;
+    Result<bool> promote_alt_refresh(Fence const& fence, std::string const& resealed_access,
+                                     std::string const& resealed_refresh, Time now) override;
     Result<bool> back_off(Fence const& fence, BackOff const& back_off) override;
     Result<bool> fail_fenced(Fence const& fence, ReauthReason reason, std::string const& last_error,
                              Time now) override;

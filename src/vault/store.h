@@ -155,9 +155,10 @@ class StoreTransaction {
     virtual Result<SaveOutcome> save_tokens(TokenSave const& save) = 0;
     virtual Result<bool> keep_alt_refresh(ConnectionId const& id, std::uint64_t family,
                                           std::string const& sealed) = 0;
-    // alt_refresh becomes the current one as a new generation, resealed by the caller (D.5 T5).
-    virtual Result<bool> promote_alt_refresh(Fence const& fence, std::string const& resealed,
-                                             Time now) = 0;
+    // alt_refresh becomes the current one as a new generation, for which the caller resealed both
+    // tokens (D.5 T5). It is due at once.
+    virtual Result<bool> promote_alt_refresh(Fence const& fence, std::string const& resealed_access,
+                                             std::string const& resealed_refresh, Time now) = 0;
     virtual Result<bool> back_off(Fence const& fence, BackOff const& back_off) = 0;
     virtual Result<bool> fail_fenced(Fence const& fence, ReauthReason reason,
                                      std::string const& last_error, Time now) = 0;

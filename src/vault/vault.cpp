@@ -9,12 +9,13 @@ namespace {
 
 constexpr std::string_view token_purpose = "token";
 constexpr std::string_view login_purpose = "login";
+constexpr Milliseconds bad_record_wait = std::chrono::minutes(10);  // until an operator has looked
 
 RowIdentity identity_of(LoginRow const& row) {
     return {"login",
             "secrets",
             "default",
-            hex_encode(row.state_hash.substr(0, 16)),
+            "log_" + hex_encode(row.state_hash.substr(0, 16)),
             row.registration.value(),
             row.issuer.value(),
             row.workspace,
@@ -159,6 +160,9 @@ Result<void> Vault::seal_into(Connection& row, TokenSet const& tokens, RefreshTo
 Task<Result<Connection>> Vault::connect(Connection wanted, NewTokens fresh,
                                         std::vector<EventRow> events) {
     Time const now = clock_.now();
+    if (wanted.tenant.empty()) {
+        wanted.tenant = "default";
+    }
     wanted.token_type = fresh.tokens.token_type;
     wanted.access_issued_at = fresh.received_at;
     wanted.access_expires_at = fresh.tokens.expires_at;
@@ -181,6 +185,7 @@ Task<Result<Connection>> Vault::connect(Connection wanted, NewTokens fresh,
         wanted.generation = *old ? (*old)->generation + 1 : 1;
         if (*old) {
             wanted.created_at = (*old)->created_at;
+            wanted.tenant = (*old)->tenant;
         }
         if (auto const sealed = seal_into(wanted, fresh.tokens, nullptr); !sealed) {
             return sealed;
@@ -224,13 +229,18 @@ Task<Result<bool>> Vault::disconnect(ConnectionId id, std::vector<EventRow> even
 
 Task<Result<std::optional<Vault::Claimed>>> Vault::claim(ClaimRequest request) {
     std::optional<Connection> row;
+    Result<RefreshToken> token = RefreshToken();
     StoreJob const job = [&](StoreTransaction& store) -> Result<void> {
         auto claimed = store.claim(request);
         if (!claimed) {
             return fail(claimed.error());
         }
         row = std::move(*claimed);
-        return {};
+        if (!row) {
+            return {};
+        }
+        token = open_refresh(*row);
+        return token ? Result<void>{} : set_aside(store, *row, request, token.error());
     };
     auto const ran = co_await runner_.run(job);
     if (!ran) {
@@ -239,12 +249,28 @@ Task<Result<std::optional<Vault::Claimed>>> Vault::claim(ClaimRequest request) {
     if (!row) {
         co_return std::nullopt;
     }
-    auto token = open_refresh(*row);
     if (!token) {
         co_return fail(token.error());
     }
     Claimed claimed{std::move(*row), std::move(*token)};
     co_return std::move(claimed);
+}
+
+// Nothing was presented, so the claim is taken back; and the row waits, so that a scan for due
+// refreshes does not meet it first each time (T82).
+Result<void> Vault::set_aside(StoreTransaction& store, Connection const& row,
+                              ClaimRequest const& request, Error const& why) {
+    Fence const fence{row.id,          row.family,   row.generation,
+                      row.lease.epoch, request.node, request.attempt};
+    BackOff back_off;
+    back_off.next_attempt_at = request.now + bad_record_wait;
+    back_off.last_error = std::string(why.name());
+    back_off.now = request.now;
+    auto const written = store.back_off(fence, back_off);
+    if (!written) {
+        return fail(written.error());
+    }
+    return {};
 }
 
 Task<Result<Vault::Saved>> Vault::save(Connection row, std::string attempt, NewTokens fresh,
@@ -344,35 +370,12 @@ Task<Result<Vault::Failed>> Vault::fail_fenced(Fence fence, ReauthReason reason,
                                                std::vector<EventRow> events) {
     Failed failed;
     StoreJob const job = [&](StoreTransaction& store) -> Result<void> {
-        auto const row = store.find_connection(fence.id);
-        if (!row) {
-            return fail(row.error());
+        auto const promoted = promote(store, fence);
+        if (!promoted) {
+            return fail(promoted.error());
         }
-        bool const has_alternative =
-            *row && (*row)->family == fence.family && !(*row)->sealed_alt_refresh.empty();
-        if (has_alternative) {
-            auto const token = envelope_.open(SealedKind::refresh_token, (*row)->sealed_alt_refresh,
-                                              identity_of(**row, "alt_refresh", (*row)->family));
-            if (!token) {
-                return fail(token.error());
-            }
-            auto const resealed =
-                envelope_.seal(token_purpose, SealedKind::refresh_token, *token,
-                               identity_of(**row, "cur_refresh", fence.generation + 1));
-            if (!resealed) {
-                return fail(resealed.error());
-            }
-            auto access = envelope_.open(SealedKind::access_token, (*row)->sealed_access,
-                                         identity_of(**row, "cur_access", (*row)->generation));
-            if (!access) {
-                return fail(access.error());
-            }
-            auto const promoted = store.promote_alt_refresh(fence, *resealed, clock_.now());
-            if (!promoted) {
-                return fail(promoted.error());
-            }
-            failed.promoted = *promoted;
-            failed.fenced_out = !*promoted;
+        failed.promoted = *promoted;
+        if (*promoted) {
             return {};
         }
         auto const written = store.fail_fenced(fence, reason, last_error, clock_.now());
@@ -387,6 +390,32 @@ Task<Result<Vault::Failed>> Vault::fail_fenced(Fence fence, ReauthReason reason,
         co_return fail(ran.error());
     }
     co_return failed;
+}
+
+// An alternative that does not open is as good as none.
+Result<bool> Vault::promote(StoreTransaction& store, Fence const& fence) {
+    auto const found = store.find_connection(fence.id);
+    if (!found) {
+        return fail(found.error());
+    }
+    if (!*found || (*found)->family != fence.family || (*found)->sealed_alt_refresh.empty()) {
+        return false;
+    }
+    Connection row = **found;
+    auto refresh = envelope_.open(SealedKind::refresh_token, row.sealed_alt_refresh,
+                                  identity_of(row, "alt_refresh", row.family));
+    auto access = open_access(row);
+    if (!refresh || !access) {
+        return false;
+    }
+    TokenSet tokens;
+    tokens.access = std::move(*access);
+    tokens.refresh = RefreshToken(std::move(*refresh));
+    row.generation = fence.generation + 1;
+    if (auto const sealed = seal_into(row, tokens, nullptr); !sealed) {
+        return fail(sealed.error());
+    }
+    return store.promote_alt_refresh(fence, row.sealed_access, row.sealed_refresh, clock_.now());
 }
 
 Result<AccessToken> Vault::open_access(Connection const& row) const {

@@ -94,6 +94,9 @@ class Vault {
     // Seals access and refresh token as of row.generation; without a new refresh token the kept
     // one.
     Result<void> seal_into(Connection& row, TokenSet const& tokens, RefreshToken const* kept);
+    Result<void> set_aside(StoreTransaction& store, Connection const& row,
+                           ClaimRequest const& request, Error const& why);
+    Result<bool> promote(StoreTransaction& store, Fence const& fence);
     Result<void> keep_as_alternative(StoreTransaction& store, Connection const& row,
                                      RefreshToken const& token);
 

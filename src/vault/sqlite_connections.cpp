@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vault/sqlite_rows.h"
+#include "vault/sqlite_transaction.h"
+
+namespace brickgate {
+
+namespace {
+
+using sqlite::all;
+using sqlite::any;
+using sqlite::Blob;
+using sqlite::ignore_count;
+using sqlite::one;
+using sqlite::Row;
+
+// In the order in which read_connection() takes them.
+std::string const columns =
+    "id, tenant, registration, subject, issuer, workspace, token_endpoint, sub, user_name, "
+    "display_name, scopes, state, reason, state_since, family, generation, sealed_access, "
+    "sealed_refresh, sealed_alt_refresh, previous_fingerprint, current_fingerprint, token_type, "
+    "access_issued_at, access_expires_at, refresh_expires_at, session_ends_at, refresh_due_at, "
+    "next_attempt_at, fail_count, last_error, lease_node, lease_epoch, lease_until, intent_node, "
+    "intent_boot, intent_attempt, intent_generation, intent_at, presented, last_attempt, "
+    "same_refresh_token_count, created_at, updated_at ";
+
+std::string const no_intent =
+    "intent_node = NULL, intent_boot = NULL, intent_attempt = NULL, intent_generation = NULL, "
+    "intent_at = NULL, presented = 0, lease_node = '', lease_until = NULL ";
+
+// Who may write a failure: ?1 to ?6 are the Fence, in its order. A save needs no such fence.
+std::string const fenced =
+    " WHERE id = ?1 AND family = ?2 AND generation = ?3 AND lease_epoch = ?4 AND intent_node = ?5 "
+    "AND intent_attempt = ?6 AND state IN ('active', 'uncertain', 'host_blocked')";
+
+// The words of the index connection_due, which is used only where they are said in full.
+std::string const claimable =
+    "refresh_due_at IS NOT NULL AND state IN ('active', 'uncertain', 'host_blocked') ";
+
+Connection read_connection(Row& row) {
+    Connection c;
+    c.id = ConnectionId(row.text());
+    c.tenant = row.text();
+    c.registration = RegistrationId(row.text());
+    c.subject = row.text();
+    c.issuer = Issuer(row.text());
+    c.workspace = row.text();
+    c.token_endpoint = row.text();
+    c.principal.sub = row.text();
+    c.principal.user_name = row.text();
+    c.principal.display_name = row.text();
+    c.scopes = Scopes::parse(row.text()).value_or(Scopes());
+    c.state = connection_state_from(row.text()).value_or(ConnectionState::quarantined);
+    c.reason = reauth_reason_from(row.text()).value_or(ReauthReason::none);
+    c.state_since = row.time();
+    c.family = row.count();
+    c.generation = row.count();
+    c.sealed_access = row.text();
+    c.sealed_refresh = row.text();
+    c.sealed_alt_refresh = row.text();
+    c.previous_fingerprint = row.text();
+    c.current_fingerprint = row.text();
+    c.token_type = row.text();
+    c.access_issued_at = row.time();
+    c.access_expires_at = row.time();
+    c.refresh_expires_at = row.maybe_time();
+    c.session_ends_at = row.maybe_time();
+    c.refresh_due_at = row.maybe_time();
+    c.next_attempt_at = row.maybe_time();
+    c.fail_count = static_cast<unsigned>(row.integer());
+    c.last_error = row.text();
+    c.lease.node = row.text();
+    c.lease.epoch = row.count();
+    c.lease.until = row.maybe_time();
+    auto node = row.maybe_text();
+    Intent intent;
+    intent.boot = row.maybe_text().value_or("");
+    intent.attempt = row.maybe_text().value_or("");
+    intent.generation = row.count();
+    intent.at = row.time();
+    intent.presented = static_cast<unsigned>(row.integer());
+    if (node) {
+        intent.node = std::move(*node);
+        c.intent = std::move(intent);
+    }
+    c.last_attempt = row.text();
+    c.same_refresh_token_count = static_cast<unsigned>(row.integer());
+    c.created_at = row.time();
+    c.updated_at = row.time();
+    return c;
+}
+
+std::optional<std::string> text_of(std::optional<ConnectionState> state) {
+    if (!state) {
+        return std::nullopt;
+    }
+    return std::string(to_string(*state));
+}
+
+}  // namespace
+
+Result<void> SqliteTransaction::insert_connection(Connection const& c) {
+    // A new row has no intent and no lease: both come with a claim only.
+    static std::string const sql =
+        "INSERT INTO connection (" + columns +
+        ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'',?,NULL,NULL,NULL,"
+        "NULL,NULL,NULL,0,?,?,?,?)";
+    return ignore_count(database_.run(
+        sql, c.id.value(), c.tenant, c.registration.value(), c.subject, c.issuer.value(),
+        c.workspace, c.token_endpoint, c.principal.sub, c.principal.user_name,
+        c.principal.display_name, c.scopes.to_string(), to_string(c.state), to_string(c.reason),
+        c.state_since, c.family, c.generation, Blob{c.sealed_access}, Blob{c.sealed_refresh},
+        Blob{c.sealed_alt_refresh}, c.previous_fingerprint, c.current_fingerprint, c.token_type,
+        c.access_issued_at, c.access_expires_at, c.refresh_expires_at, c.session_ends_at,
+        c.refresh_due_at, c.next_attempt_at, c.fail_count, c.last_error, c.lease.epoch,
+        c.last_attempt, c.same_refresh_token_count, c.created_at, c.updated_at));
+}
+
+Result<std::optional<Connection>> SqliteTransaction::find_connection(ConnectionId const& id) {
+    static std::string const sql = "SELECT " + columns + "FROM connection WHERE id = ?";
+    std::optional<Connection> found;
+    auto const done =
+        database_.query(sql, [&](Row& row) { found = read_connection(row); }, id.value());
+    return one(done, found);
+}
+
+Result<std::optional<Connection>> SqliteTransaction::find_connection_of(
+    RegistrationId const& registration, std::string const& workspace, std::string const& sub,
+    std::string const& subject) {
+    static std::string const sql =
+        "SELECT " + columns +
+        "FROM connection WHERE registration = ? AND workspace = ? AND sub = ? AND subject = ? "
+        "AND state <> 'disconnected'";
+    std::optional<Connection> found;
+    auto const done = database_.query(
+        sql, [&](Row& row) { found = read_connection(row); }, registration.value(), workspace, sub,
+        subject);
+    return one(done, found);
+}
+
+Result<std::vector<Connection>> SqliteTransaction::list_connections(
+    ConnectionFilter const& filter) {
+    static std::string const sql =
+        "SELECT " + columns +
+        "FROM connection WHERE id > ?1 AND (?2 IS NULL OR subject = ?2) "
+        "AND (?3 IS NULL OR workspace = ?3) AND (?4 IS NULL OR state = ?4) ORDER BY id LIMIT ?5";
+    std::vector<Connection> found;
+    auto const done = database_.query(
+        sql, [&](Row& row) { found.push_back(read_connection(row)); }, filter.after, filter.subject,
+        filter.workspace, text_of(filter.state), static_cast<std::uint64_t>(filter.limit));
+    return all(done, found);
+}
+
+Result<std::vector<Connection>> SqliteTransaction::due_connections(Time now, std::size_t limit) {
+    static std::string const sql =
+        "SELECT " + columns + "FROM connection WHERE " + claimable +
+        "AND refresh_due_at <= ?1 AND (next_attempt_at IS NULL OR next_attempt_at <= ?1) "
+        "ORDER BY refresh_due_at LIMIT ?2";
+    std::vector<Connection> found;
+    auto const done = database_.query(
+        sql, [&](Row& row) { found.push_back(read_connection(row)); }, now,
+        static_cast<std::uint64_t>(limit));
+    return all(done, found);
+}
+
+Result<std::optional<Time>> SqliteTransaction::next_due_at() {
+    static std::string const sql =
+        "SELECT min(max(refresh_due_at, coalesce(next_attempt_at, refresh_due_at))) "
+        "FROM connection WHERE " +
+        claimable;
+    std::optional<Time> found;
+    auto const done = database_.query(sql, [&](Row& row) { found = row.maybe_time(); });
+    return one(done, found);
+}
+
+Result<std::vector<Connection>> SqliteTransaction::connections_with_intent_of(
+    std::string const& node) {
+    static std::string const sql =
+        "SELECT " + columns + "FROM connection WHERE intent_node = ? ORDER BY id";
+    std::vector<Connection> found;
+    auto const done =
+        database_.query(sql, [&](Row& row) { found.push_back(read_connection(row)); }, node);
+    return all(done, found);
+}
+
+Result<bool> SqliteTransaction::replace_family(Connection const& c, std::uint64_t family_expected) {
+    // The epoch moves on, so that what is in flight for the old family is fenced twice.
+    static std::string const sql =
+        "UPDATE connection SET family = ?, generation = ?, sealed_access = ?, sealed_refresh = ?, "
+        "sealed_alt_refresh = x'', previous_fingerprint = current_fingerprint, "
+        "current_fingerprint = ?, token_type = ?, scopes = ?, user_name = ?, display_name = ?, "
+        "issuer = ?, token_endpoint = ?, access_issued_at = ?, access_expires_at = ?, "
+        "refresh_expires_at = ?, session_ends_at = ?, refresh_due_at = ?, last_attempt = ?, "
+        "state_since = ?, updated_at = ?, next_attempt_at = NULL, fail_count = 0, last_error = '', "
+        "same_refresh_token_count = 0, state = 'active', reason = 'none', "
+        "lease_epoch = lease_epoch + 1, " +
+        no_intent + "WHERE id = ? AND family = ?";
+    return any(database_.run(
+        sql, c.family, c.generation, Blob{c.sealed_access}, Blob{c.sealed_refresh},
+        c.current_fingerprint, c.token_type, c.scopes.to_string(), c.principal.user_name,
+        c.principal.display_name, c.issuer.value(), c.token_endpoint, c.access_issued_at,
+        c.access_expires_at, c.refresh_expires_at, c.session_ends_at, c.refresh_due_at,
+        c.last_attempt, c.state_since, c.updated_at, c.id.value(), family_expected));
+}
+
+Result<bool> SqliteTransaction::disconnect(ConnectionId const& id, Time now) {
+    // The family moves on, so that a refresh in flight can save nothing any more.
+    static std::string const sql =
+        "UPDATE connection SET state = 'disconnected', reason = 'none', state_since = ?1, "
+        "updated_at = ?1, family = family + 1, sealed_access = x'', sealed_refresh = x'', "
+        "sealed_alt_refresh = x'', refresh_due_at = NULL, next_attempt_at = NULL, " +
+        no_intent + "WHERE id = ?2 AND state <> 'disconnected'";
+    return any(database_.run(sql, now, id.value()));
+}
+
+Result<std::optional<Connection>> SqliteTransaction::claim(ClaimRequest const& r) {
+    // "Open" is an intent of this very generation that nobody resolved: its token may be spent.
+    static std::string const open = "intent_node IS NOT NULL AND intent_generation = generation ";
+    static std::string const sql =
+        "UPDATE connection SET lease_node = ?1, lease_epoch = lease_epoch + 1, lease_until = ?2, "
+        "state_since = CASE WHEN " +
+        open +
+        "AND state <> 'uncertain' THEN ?3 ELSE state_since END, "
+        "state = CASE WHEN " +
+        open +
+        "THEN 'uncertain' ELSE state END, "
+        "presented = CASE WHEN " +
+        open +
+        "THEN presented + 1 ELSE 1 END, "
+        "intent_node = ?1, intent_boot = ?4, intent_attempt = ?5, intent_generation = generation, "
+        "intent_at = ?3, updated_at = ?3 "
+        "WHERE id = ?6 AND family = ?7 AND generation = ?8 "
+        "AND state IN ('active', 'uncertain', 'host_blocked') "
+        "AND (next_attempt_at IS NULL OR next_attempt_at <= ?3) "
+        "AND (lease_until IS NULL OR lease_until < ?3 OR lease_node = ?1) "
+        "AND (intent_node IS NULL OR intent_generation < generation OR intent_node = ?1) "
+        "RETURNING " +
+        columns;
+    std::optional<Connection> found;
+    auto const done = database_.query(
+        sql, [&](Row& row) { found = read_connection(row); }, r.node, r.now + r.lease, r.now,
+        r.boot, r.attempt, r.id.value(), r.family, r.generation);
+    claimed_ = claimed_ || found.has_value();
+    return one(done, found);
+}
+
+Result<SaveOutcome> SqliteTransaction::save_tokens(TokenSave const& s) {
+    // Whatever the epoch, the node and the state: a good token is good. Only the end that a person
+    // chose stands, and that moved the family on.
+    static std::string const sql =
+        "UPDATE connection SET generation = generation + 1, sealed_access = ?, sealed_refresh = ?, "
+        "sealed_alt_refresh = x'', previous_fingerprint = current_fingerprint, "
+        "current_fingerprint = ?, token_type = ?, scopes = coalesce(?, scopes), "
+        "access_issued_at = ?, access_expires_at = ?, refresh_expires_at = ?, refresh_due_at = ?, "
+        "last_attempt = ?, "
+        "same_refresh_token_count = CASE WHEN ? THEN same_refresh_token_count + 1 ELSE 0 END, "
+        "state_since = CASE WHEN state = 'active' THEN state_since ELSE ? END, updated_at = ?, "
+        "state = 'active', reason = 'none', next_attempt_at = NULL, fail_count = 0, "
+        "last_error = '', " +
+        no_intent + "WHERE id = ? AND family = ? AND generation = ? AND state <> 'disconnected'";
+    auto const done = any(database_.run(
+        sql, Blob{s.sealed_access}, Blob{s.sealed_refresh}, s.fingerprint, s.token_type, s.scopes,
+        s.access_issued_at, s.access_expires_at, s.refresh_expires_at, s.refresh_due_at, s.attempt,
+        s.same_refresh_token, s.now, s.now, s.id.value(), s.family, s.generation));
+    if (!done) {
+        return fail(done.error());
+    }
+    if (*done) {
+        saved_ = true;
+        return SaveOutcome::saved;
+    }
+    auto const row = find_connection(s.id);
+    if (!row) {
+        return fail(row.error());
+    }
+    if (!*row) {
+        return SaveOutcome::gone;
+    }
+    if ((*row)->family != s.family) {
+        return SaveOutcome::family_changed;
+    }
+    return (*row)->last_attempt == s.attempt ? SaveOutcome::already_saved : SaveOutcome::superseded;
+}
+
+Result<bool> SqliteTransaction::keep_alt_refresh(ConnectionId const& id, std::uint64_t family,
+                                                 std::string const& sealed) {
+    return any(
+        database_.run("UPDATE connection SET sealed_alt_refresh = ? WHERE id = ? AND family = ?",
+                      Blob{sealed}, id.value(), family));
+}
+
+Result<bool> SqliteTransaction::promote_alt_refresh(Fence const& f,
+                                                    std::string const& resealed_access,
+                                                    std::string const& resealed_refresh, Time now) {
+    static std::string const sql =
+        "UPDATE connection SET generation = generation + 1, sealed_access = ?7, "
+        "sealed_refresh = ?8, sealed_alt_refresh = x'', refresh_due_at = ?9, "
+        "next_attempt_at = NULL, "
+        "state_since = CASE WHEN state = 'active' THEN state_since ELSE ?9 END, state = 'active', "
+        "updated_at = ?9, " +
+        no_intent + fenced;
+    return any(database_.run(sql, f.id.value(), f.family, f.generation, f.epoch, f.node, f.attempt,
+                             Blob{resealed_access}, Blob{resealed_refresh}, now));
+}
+
+Result<bool> SqliteTransaction::back_off(Fence const& f, BackOff const& b) {
+    // ?7 presentations did not happen. With none left the intent goes; else its outcome is open.
+    static std::string const next =
+        "coalesce(?8, CASE WHEN presented > ?7 THEN 'uncertain' ELSE 'active' END) ";
+    static std::string const sql =
+        "UPDATE connection SET state_since = CASE WHEN state = " + next +
+        "THEN state_since ELSE ?9 END, state = " + next +
+        ", presented = presented - ?7, "
+        "intent_node = CASE WHEN presented > ?7 THEN intent_node END, "
+        "intent_boot = CASE WHEN presented > ?7 THEN intent_boot END, "
+        "intent_attempt = CASE WHEN presented > ?7 THEN intent_attempt END, "
+        "intent_generation = CASE WHEN presented > ?7 THEN intent_generation END, "
+        "intent_at = CASE WHEN presented > ?7 THEN intent_at END, "
+        "next_attempt_at = ?10, fail_count = fail_count + 1, last_error = ?11, lease_node = '', "
+        "lease_until = NULL, updated_at = ?9" +
+        fenced;
+    return any(database_.run(sql, f.id.value(), f.family, f.generation, f.epoch, f.node, f.attempt,
+                             b.spent == Spent::no ? 1U : 0U, text_of(b.state), b.now,
+                             b.next_attempt_at, b.last_error));
+}
+
+Result<bool> SqliteTransaction::fail_fenced(Fence const& f, ReauthReason reason,
+                                            std::string const& last_error, Time now) {
+    static std::string const sql =
+        "UPDATE connection SET state = 'reauth_required', reason = ?7, state_since = ?8, "
+        "updated_at = ?8, last_error = ?9, refresh_due_at = NULL, next_attempt_at = NULL, " +
+        no_intent + fenced;
+    return any(database_.run(sql, f.id.value(), f.family, f.generation, f.epoch, f.node, f.attempt,
+                             to_string(reason), now, last_error));
+}
+
+Result<bool> SqliteTransaction::set_state(ConnectionId const& id, std::uint64_t family,
+                                          ConnectionState state, ReauthReason reason, Time now) {
+    static std::string const sql =
+        "UPDATE connection SET state = ?1, reason = ?2, state_since = ?3, updated_at = ?3 "
+        "WHERE id = ?4 AND family = ?5 AND state <> 'disconnected'";
+    return any(database_.run(sql, to_string(state), to_string(reason), now, id.value(), family));
+}
+
+Result<std::vector<std::pair<std::string, std::uint64_t>>> SqliteTransaction::count_by_state() {
+    std::vector<std::pair<std::string, std::uint64_t>> found;
+    auto const done =
+        database_.query("SELECT state, count(*) FROM connection GROUP BY state", [&](Row& row) {
+            auto state = row.text();
+            found.emplace_back(std::move(state), row.count());
+        });
+    return all(done, found);
+}
+
+}  // namespace brickgate
