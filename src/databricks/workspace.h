@@ -61,6 +61,7 @@ class HostAllowList {
     void add_databricks() { any_databricks_ = true; }
     // Errors: host_required, host_denied.
     Result<WorkspaceHost> admit(std::string_view typed) const;
+    std::vector<std::string> const& exact_origins() const { return exact_; }
     bool empty() const { return exact_.empty() && suffixes_.empty() && !any_databricks_; }
 
  private:

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/connect_pages.h"
+
+#include <algorithm>
+
+#include "base/encoding.h"
+#include "base/log.h"
+#include "net/bridge.h"
+#include "server/assets.h"
+#include "server/cookies.h"
+#include "server/pages.h"
+#include "server/sec_headers.h"
+
+namespace brickgate {
+
+namespace {
+
+// Our words go behind whatever the registered address already has.
+std::string with_query(std::string const& url, FormFields const& fields) {
+    auto const hash = std::min(url.find('#'), url.size());
+    std::string const before = url.substr(0, hash);
+    char const joint = before.find('?') == std::string::npos ? '?' : '&';
+    return before + joint + form_encode(fields) + url.substr(hash);
+}
+
+Result<LoginWish> wish_of(std::string_view query) {
+    auto const fields = form_decode(query);
+    if (!fields) {
+        return fail(ErrorCode::invalid_request, "The address has a broken escape.");
+    }
+    LoginWish wish;
+    std::vector<std::string_view> seen;
+    for (auto const& [name, value] : *fields) {
+        std::string* const slot = name == "workspace"   ? &wish.workspace
+                                  : name == "subject"   ? &wish.subject
+                                  : name == "return_to" ? &wish.return_to
+                                                        : nullptr;
+        if (!slot) {
+            continue;
+        }
+        if (std::ranges::find(seen, name) != seen.end()) {
+            return fail(ErrorCode::invalid_request,
+                        "The address has a parameter twice: " + name + ".");
+        }
+        seen.push_back(name);
+        *slot = value;
+    }
+    return wish;
+}
+
+bool is_prefetch(ServerRequest const& request) {
+    return std::ranges::any_of(request.header_values("Sec-Purpose"), [](std::string_view value) {
+        return value.find("prefetch") != std::string_view::npos;
+    });
+}
+
+std::string_view content_type_of(std::string_view path) {
+    if (path.ends_with(".css")) {
+        return "text/css; charset=utf-8";
+    }
+    if (path.ends_with(".svg")) {
+        return "image/svg+xml";
+    }
+    if (path.ends_with(".yaml")) {
+        return "application/yaml";
+    }
+    return "application/octet-stream";
+}
+
+}  // namespace
+
+ConnectPages::ConnectPages(Parts parts)
+    : parts_(std::move(parts)), results_(parts_.clock, parts_.random) {}
+
+void ConnectPages::add_to(Router& router) {
+    auto const page = [&](std::string pattern, RouteHandler handler, bool head = true) {
+        router.add({"GET", std::move(pattern), Audience::browser, Visibility::public_, head,
+                    std::move(handler)});
+    };
+    page("/", [this](ServerRequest const&, PathParams) -> Task<ServerResponse> {
+        co_return connect_page(parts_.settings);
+    });
+    page(
+        "/auth", [this](ServerRequest const& request, PathParams) { return begin(request); },
+        false);
+    page(
+        parts_.settings.callback_path,
+        [this](ServerRequest const& request, PathParams) { return callback(request); }, false);
+    page("/connect/result/{id}",
+         [this](ServerRequest const&, PathParams params) -> Task<ServerResponse> {
+             co_return result(std::string(params.get("id")));
+         });
+    page("/assets/{file}", [this](ServerRequest const&, PathParams params) -> Task<ServerResponse> {
+        co_return asset(std::string(params.get("file")));
+    });
+    page("/favicon.ico", [this](ServerRequest const&, PathParams) -> Task<ServerResponse> {
+        co_return asset("logo.svg");
+    });
+}
+
+ServerResponse ConnectPages::asset(std::string const& path) const {
+    auto const content = find_asset(path);
+    if (!content) {
+        return error_page(parts_.settings, Error(ErrorCode::not_found, "There is no such file."));
+    }
+    ServerResponse response;
+    response.headers.add("Content-Type", std::string(content_type_of(path)));
+    response.headers.add("Cache-Control", "public, max-age=3600");
+    add_page_headers(response, parts_.settings);
+    response.body = *content;
+    return response;
+}
+
+ServerResponse ConnectPages::redirect(int status, std::string location) const {
+    ServerResponse response;
+    response.status = status;
+    response.headers.add("Location", std::move(location));
+    add_page_headers(response, parts_.settings);
+    return response;
+}
+
+Task<ServerResponse> ConnectPages::begin(ServerRequest const& request) {
+    if (is_prefetch(request)) {
+        co_return error_page(parts_.settings, Error(ErrorCode::prefetch_refused,
+                                                    "A sign-in is not begun in advance."));
+    }
+    auto wish = wish_of(request.query);
+    if (!wish) {
+        co_return error_page(parts_.settings, wish.error());
+    }
+    auto const held = login_cookies(request, parts_.settings);
+    if (wish->workspace.empty() && !parts_.settings.workspace_fixed) {
+        co_return connect_page(parts_.settings);
+    }
+    auto task = parts_.login.begin(parts_.registration, std::move(*wish));
+    auto const start = co_await run_on(parts_.control, std::move(task));
+    parts_.metrics
+        .counter("brickgate_logins_started_total", "Sign-ins begun.",
+                 {{"outcome", start ? "ok" : "refused"}})
+        .add();
+    if (!start) {
+        log(LogLevel::info, "login_refused", start.error().message(),
+            {{"code", start.error().name()}, {"detail", start.error().detail()}});
+        co_return error_page(parts_.settings, start.error());
+    }
+    auto response = redirect(302, start->authorize_url);
+    auto const others = held.value_or(std::vector<LoginCookie>{});
+    for (auto& cookie : set_login_cookie(parts_.settings, others, start->cookie_name_suffix,
+                                         start->cookie_value, parts_.clock.now())) {
+        response.headers.add("Set-Cookie", std::move(cookie));
+    }
+    co_return response;
+}
+
+Task<ServerResponse> ConnectPages::callback(ServerRequest const& request) {
+    if (is_prefetch(request)) {
+        // T07: nothing is used up, so the real visit that follows still works.
+        co_return error_page(parts_.settings, Error(ErrorCode::prefetch_refused,
+                                                    "A sign-in is not finished in advance."));
+    }
+    auto cookies = login_cookies(request, parts_.settings);
+    std::string cleared;
+    auto lookup = [&cookies,
+                   &cleared](std::string const& suffix) -> Result<std::optional<std::string>> {
+        if (!cookies) {
+            return fail(cookies.error());
+        }
+        auto const found = std::ranges::find(*cookies, suffix, &LoginCookie::suffix);
+        if (found == cookies->end()) {
+            return std::nullopt;
+        }
+        cleared = suffix;
+        return found->value;
+    };
+    auto task = parts_.login.finish(std::string(request.query), lookup);
+    auto const outcome = co_await run_on(parts_.control, std::move(task));
+    auto response = outcome ? finished(*outcome) : failed(outcome.error());
+    if (!cleared.empty()) {
+        response.headers.add("Set-Cookie", clear_login_cookie(parts_.settings, cleared));
+    }
+    co_return response;
+}
+
+ServerResponse ConnectPages::finished(LoginFinished const& done) {
+    parts_.metrics.counter("brickgate_logins_finished_total", "Sign-ins ended.", {{"code", "ok"}})
+        .add();
+    parts_.on_connected(done);
+    if (!done.return_to.empty()) {
+        return redirect(
+            303, with_query(done.return_to, {{"connection_id", done.connection.id.value()}}));
+    }
+    LoginResult result;
+    result.connection = done.connection.id.value();
+    result.workspace = done.connection.workspace;
+    result.user_name = done.connection.principal.user_name;
+    result.display_name = done.connection.principal.display_name;
+    result.session_only = done.session_only;
+    result.scope_reduced = done.scope_reduced;
+    result.reconnected = done.reconnected;
+    return redirect(
+        303, parts_.settings.base_path + "/connect/result/" + results_.keep(std::move(result)));
+}
+
+ServerResponse ConnectPages::failed(LoginFailed const& failure) {
+    parts_.metrics
+        .counter("brickgate_logins_finished_total", "Sign-ins ended.",
+                 {{"code", std::string(failure.error.name())}})
+        .add();
+    if (failure.error.code() == ErrorCode::uri_too_long) {
+        return error_page(parts_.settings, failure.error);
+    }
+    if (!failure.return_to.empty()) {
+        return redirect(
+            303, with_query(failure.return_to, {{"error", std::string(failure.error.name())}}));
+    }
+    LoginResult result;
+    result.error = failure.error;
+    result.workspace = failure.workspace;
+    return redirect(
+        303, parts_.settings.base_path + "/connect/result/" + results_.keep(std::move(result)));
+}
+
+ServerResponse ConnectPages::result(std::string const& id) {
+    auto const found = results_.find(id);
+    if (!found) {
+        return error_page(parts_.settings,
+                          Error(ErrorCode::result_gone, "This result is no longer kept."));
+    }
+    return result_page(parts_.settings, *found);
+}
+
+}  // namespace brickgate

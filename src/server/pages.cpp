@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/pages.h"
+
+#include "server/html.h"
+#include "server/sec_headers.h"
+
+namespace brickgate {
+
+namespace {
+
+ServerResponse page(ServerSettings const& settings, int status, std::string_view title,
+                    Html const& body, bool wide, std::string const& form_targets = {}) {
+    ServerResponse response;
+    response.status = status;
+    response.headers.add("Content-Type", "text/html; charset=utf-8");
+    add_page_headers(response, settings, form_targets);
+    response.body =
+        fill(
+            R"(<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>{} - {}</title><link rel="stylesheet" href="{}/assets/style.css"><link rel="icon" href="{}/assets/logo.svg"></head><body><main class="{}"><p class="brand"><img src="{}/assets/logo.svg" alt="" width="32" height="32">{}</p>{}</main><footer>Secured by Brickgate. Your Databricks password is never shown to this site.</footer></body></html>)",
+            {title, settings.app_name, Html::of(settings.base_path), Html::of(settings.base_path),
+             wide ? "wide" : "narrow", Html::of(settings.base_path), settings.app_name, body})
+            .text();
+    return response;
+}
+
+// What happened, in words for the person who sees it.
+struct Words {
+    std::string_view title;
+    std::string_view text;
+};
+
+Words words_of(ErrorCode code) {
+    switch (code) {
+        case ErrorCode::access_denied:
+            return {"Nothing was connected",
+                    "You, or a rule of your workspace, declined. Nothing was stored, and this app "
+                    "has no access. If that "
+                    "was a slip, try again."};
+        case ErrorCode::login_expired:
+            return {"That took too long",
+                    "A sign-in is good for ten minutes. Nothing was stored; just begin again."};
+        case ErrorCode::state_unknown:
+            return {"This link was used already",
+                    "A sign-in link works once and for ten minutes. If you are connected already, "
+                    "you can close this page; "
+                    "otherwise begin again."};
+        case ErrorCode::state_cookie_missing:
+            return {"Another browser began this",
+                    "A sign-in must end in the browser it was begun in. If somebody sent you this "
+                    "link, do not go on. "
+                    "Otherwise begin again here."};
+        case ErrorCode::invalid_client:
+        case ErrorCode::unauthorized_client:
+        case ErrorCode::app_fault:
+            return {"This app's own set-up is wrong",
+                    "Databricks does not accept the app's credentials. You did nothing wrong, and "
+                    "nothing was stored. Please "
+                    "tell the people who run this app."};
+        case ErrorCode::host_denied:
+            return {"This workspace cannot be connected",
+                    "The address is not one that this app serves. Copy it from your workspace's "
+                    "address bar, such as "
+                    "dbc-a1b2c3d4-e5f6.cloud.databricks.com."};
+        case ErrorCode::host_required:
+            return {"Which workspace?", "Enter the address of your Databricks workspace."};
+        case ErrorCode::return_to_denied:
+            return {"This link is not complete",
+                    "The app sent you here with a return address that it has not registered. "
+                    "Please tell the people who run it."};
+        case ErrorCode::upstream_unreachable:
+        case ErrorCode::upstream_timeout:
+        case ErrorCode::discovery_failed:
+        case ErrorCode::server_error:
+        case ErrorCode::temporarily_unavailable:
+        case ErrorCode::host_blocked:
+            return {"Databricks did not answer as it should",
+                    "The workspace is busy or out of reach for us. Nothing was stored. Please try "
+                    "again in a minute."};
+        case ErrorCode::outcome_unknown:
+            return {"The answer was lost",
+                    "Databricks' answer did not reach us. Nothing was stored; please begin again."};
+        case ErrorCode::oauth_unsupported:
+            return {"No Databricks workspace there",
+                    "The host does not offer sign-in with Databricks. Please check its address."};
+        case ErrorCode::result_gone:
+            return {"This page is gone",
+                    "How a sign-in ended is shown for ten minutes only. Look into the app itself."};
+        case ErrorCode::not_found:
+            return {"There is nothing here", "Please check the address."};
+        case ErrorCode::too_many_logins:
+        case ErrorCode::rate_limited:
+            return {"A moment, please",
+                    "Too many sign-ins are under way. Try again in some minutes."};
+        default:
+            return {
+                "The sign-in did not work",
+                "Nothing was stored. Please begin again; if it happens twice, tell the people who "
+                "run this app the code below."};
+    }
+}
+
+bool may_try_again(ErrorCode code) {
+    return code != ErrorCode::return_to_denied && code != ErrorCode::not_found &&
+           code != ErrorCode::method_not_allowed;
+}
+
+Html demo_lines(ServerSettings const& settings, std::string const& connection) {
+    if (!settings.demo) {
+        return {};
+    }
+    return fill(
+        R"(<h2>Take a fresh token</h2><pre>{}</pre><pre>./run brickgate token</pre><h2>Three things to try</h2><ol><li><a href="{}/auth">Sign in again</a> and choose <b>Deny</b>.</li><li>Let it expire: <code>curl -X POST {}/_sandbox/expire</code>, then report the token as rejected, or wait; the next one you get is fresh.</li><li>In another terminal, <code>kill -9</code> the demo, start it again with <code>./run demo</code> and ask for a token: the connection is still there.</li></ol>)",
+        {demo_curl(settings, connection), Html::of(settings.base_path), settings.demo->sandbox});
+}
+
+}  // namespace
+
+std::string demo_curl(ServerSettings const& settings, std::string const& connection) {
+    if (!settings.demo) {
+        return {};
+    }
+    return "curl -H 'Authorization: Bearer " + settings.demo->api_key + "' " + settings.public_url +
+           "/v1/connections/" + connection + "/token";
+}
+
+ServerResponse connect_page(ServerSettings const& settings) {
+    auto const intro = fill(
+        "<h1>Connect Databricks</h1><p>{} would like to work on your Databricks workspace in your "
+        "name. You sign in at "
+        "Databricks itself and can say no there.</p>",
+        {settings.app_name});
+    if (settings.workspace_fixed) {
+        auto const body =
+            intro +
+            fill(
+                R"(<a class="button" href="{}/auth">Continue to Databricks</a><p class="soft">You will come back here.</p>)",
+                {Html::of(settings.base_path)});
+        return page(settings, 200, "Connect Databricks", body, false);
+    }
+    auto const body =
+        intro +
+        fill(
+            R"(<form method="get" action="{}/auth"><label for="workspace">Your workspace</label><input id="workspace" name="workspace" required autocomplete="url" inputmode="url" placeholder="dbc-a1b2c3d4-e5f6.cloud.databricks.com"><p class="soft">Copy it from the address bar of your workspace; all of it is fine.</p><button class="button">Continue to Databricks</button></form>)",
+            {Html::of(settings.base_path)});
+    return page(settings, 200, "Connect Databricks", body, false, settings.form_targets);
+}
+
+ServerResponse error_page(ServerSettings const& settings, Error const& error) {
+    auto const words = words_of(error.code());
+    auto const again =
+        may_try_again(error.code())
+            ? fill(R"(<a class="button" href="{}/">Try again</a>)", {Html::of(settings.base_path)})
+            : Html();
+    auto const body = fill(
+        R"(<span class="mark bad" aria-hidden="true">!</span><h1>{}</h1><p>{}</p>{}<p class="code">{} Code: <code>{}</code></p>)",
+        {words.title, words.text, again, error.message(), error.name()});
+    auto response = page(settings, error.http_status(), words.title, body, false);
+    if (error.retry_after()) {
+        response.headers.add("Retry-After", std::to_string(error.retry_after()->count()));
+    }
+    return response;
+}
+
+ServerResponse result_page(ServerSettings const& settings, LoginResult const& result) {
+    if (result.error) {
+        return error_page(settings, *result.error);
+    }
+    std::string const person = result.display_name.empty() ? result.user_name : result.display_name;
+    auto const row = [](std::string_view name, std::string const& value) {
+        return value.empty() ? Html() : fill("<div><dt>{}</dt><dd>{}</dd></div>", {name, value});
+    };
+    auto const facts = row("Workspace", result.workspace) + row("Signed in as", person) +
+                       (person == result.user_name ? Html() : row("Account", result.user_name)) +
+                       row("Connection", result.connection);
+    Html notes;
+    if (result.session_only) {
+        notes = notes + Html::of(
+                            "<p><b>This connection ends with its first token.</b> Databricks gave "
+                            "no refresh token, because "
+                            "the app may not ask for <code>offline_access</code>.</p>");
+    }
+    if (result.scope_reduced) {
+        notes =
+            notes +
+            Html::of("<p><b>Fewer rights than asked for.</b> Parts of the app may not work.</p>");
+    }
+    auto const body = fill(
+        R"(<span class="mark" aria-hidden="true">&#10003;</span><h1>Authorization successful!</h1><p>{} is connected to Databricks{}. You can close this page.</p><dl>{}</dl>{}{})",
+        {settings.app_name, result.reconnected ? " again" : "", facts, notes,
+         demo_lines(settings, result.connection)});
+    return page(settings, 200, "Connected", body, settings.demo.has_value());
+}
+
+}  // namespace brickgate

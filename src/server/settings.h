@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What pages and routes need to know of the configuration. Immutable after start.
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace brickgate {
+
+struct DemoInfo {
+    std::string api_key;  // throw-away, of a throw-away data folder
+    std::string sandbox;  // origin of the practice Databricks
+};
+
+struct ServerSettings {
+    std::string app_name;
+    std::string public_url;      // origin and base path, without a trailing slash
+    std::string base_path;       // "" or "/gate"
+    std::string callback_path;   // path of REDIRECT_URI, below the base path
+    bool plain_cookies = false;  // http on loopback: no Secure, no __Host- prefix
+    std::string form_targets;    // origins that the form of the connect page may lead to
+    bool workspace_fixed = true;
+    std::optional<DemoInfo> demo;
+};
+
+}  // namespace brickgate
