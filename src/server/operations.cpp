@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/operations.h"
+
+#include "net/bridge.h"
+#include "net/error_response.h"
+#include "server/assets.h"
+
+namespace brickgate {
+
+Operations::Operations(Parts parts) : parts_(std::move(parts)) {}
+
+void Operations::add_to(Router& router) {
+    auto const add = [&](std::string pattern, Visibility visibility, RouteHandler handler) {
+        router.add(
+            {"GET", std::move(pattern), Audience::api, visibility, true, std::move(handler)});
+    };
+    add("/healthz", Visibility::both, [](ServerRequest const&, PathParams) -> Task<ServerResponse> {
+        co_return json_response(200, R"({"status":"ok"})");
+    });
+    add("/readyz", Visibility::both,
+        [this](ServerRequest const&, PathParams) -> Task<ServerResponse> {
+            if (ready_) {
+                co_return json_response(200, R"({"status":"ready"})");
+            }
+            co_return error_response(
+                Error(ErrorCode::shutting_down, "The gateway is not taking requests."));
+        });
+    add("/metrics", Visibility::private_,
+        [this](ServerRequest const&, PathParams) { return metrics(); });
+    add("/openapi.yaml", Visibility::private_,
+        [](ServerRequest const&, PathParams) -> Task<ServerResponse> {
+            auto response =
+                json_response(200, std::string(find_asset("openapi.yaml").value_or("")));
+            HeaderMap headers;
+            for (auto const& [name, value] : response.headers) {
+                headers.add(name, name == "Content-Type" ? "application/yaml" : value);
+            }
+            response.headers = std::move(headers);
+            co_return response;
+        });
+}
+
+Task<void> Operations::gather() {
+    std::vector<std::pair<std::string, std::uint64_t>> counts;
+    StoreJob const job = [&counts](StoreTransaction& store) -> Result<void> {
+        auto found = store.count_by_state();
+        if (!found) {
+            return fail(found.error());
+        }
+        counts = std::move(*found);
+        return {};
+    };
+    (void)co_await parts_.vault.transact(job);
+    auto& metrics = parts_.metrics;
+    for (auto const& [state, count] : counts) {
+        metrics.gauge("brickgate_connections", "Connections by state.", {{"state", state}})
+            .set(static_cast<double>(count));
+    }
+    auto const set = [&](char const* outcome, std::uint64_t value) {
+        metrics
+            .gauge("brickgate_refresh_total", "Refreshes by outcome since the start.",
+                   {{"outcome", outcome}})
+            .set(static_cast<double>(value));
+    };
+    auto const& counters = parts_.refresher.counters();
+    set("sent", counters.started);
+    set("succeeded", counters.succeeded);
+    set("not_spent", counters.not_spent);
+    set("maybe_spent", counters.maybe_spent);
+    set("reauth_required", counters.reauth_required);
+    set("app_fault", counters.app_fault);
+    set("host_blocked", counters.host_blocked);
+    set("recovered_from_spool", counters.recovered_from_spool);
+    set("presented_again", counters.presented_again);
+    metrics.gauge("brickgate_refresh_in_flight", "Refreshes in the air.")
+        .set(static_cast<double>(parts_.refresher.in_flight()));
+    metrics.gauge("brickgate_tokens_in_memory", "Access tokens in the sealed cache.")
+        .set(static_cast<double>(parts_.cache.size()));
+}
+
+Task<ServerResponse> Operations::metrics() {
+    auto task = gather();
+    co_await run_on(parts_.control, std::move(task));
+    ServerResponse response;
+    response.headers.add("Content-Type", "text/plain; version=0.0.4");
+    response.headers.add("Cache-Control", "no-store");
+    response.headers.add("X-Content-Type-Options", "nosniff");
+    response.headers.add("X-Frame-Options", "DENY");
+    response.headers.add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    response.headers.add("Referrer-Policy", "no-referrer");
+    response.body = parts_.metrics.text();
+    co_return response;
+}
+
+}  // namespace brickgate

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The table of every path the daemon answers: read this first, then the handlers it names.
+#include "net/router.h"
+#include "server/api.h"
+#include "server/connect_pages.h"
+#include "server/operations.h"
+
+namespace brickgate {
+
+// Browsers:  GET /  /auth  <callback path>  /connect/result/{id}  /assets/{file}  /favicon.ico
+// Programs:  /v1/connections...  /v1/api-keys...  /v1/logins (local socket only)
+// Operators: /healthz  /readyz  /metrics  /openapi.yaml
+Router make_router(ServerSettings const& settings, ConnectPages& pages, Api& api,
+                   Operations& operations);
+
+}  // namespace brickgate
