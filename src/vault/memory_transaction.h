@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The rules of Store as plain code over maps. Private to memory_store.
+#include "vault/memory_store.h"
+
+namespace brickgate {
+
+class MemoryTransaction final : public StoreTransaction {
+ public:
+    explicit MemoryTransaction(MemoryRows& rows) : rows_(rows) {}
+
+    Result<void> insert_login(LoginRow const& row) override;
+    Result<std::optional<LoginRow>> take_login(std::string const& state_hash) override;
+    Result<std::size_t> count_logins() override;
+    Result<std::size_t> delete_logins_expired_before(Time now) override;
+
+    Result<void> insert_connection(Connection const& row) override;
+    Result<std::optional<Connection>> find_connection(ConnectionId const& id) override;
+    Result<std::optional<Connection>> find_connection_of(RegistrationId const& registration,
+                                                         std::string const& workspace,
+                                                         std::string const& sub,
+                                                         std::string const& subject) override;
+    Result<std::vector<Connection>> list_connections(ConnectionFilter const& filter) override;
+    Result<std::vector<Connection>> due_connections(Time now, std::size_t limit) override;
+    Result<std::optional<Time>> next_due_at() override;
+    Result<std::vector<Connection>> connections_with_intent_of(std::string const& node) override;
+    Result<bool> replace_family(Connection const& row, std::uint64_t family_expected) override;
+    Result<bool> disconnect(ConnectionId const& id, Time now) override;
+
+    Result<std::optional<Connection>> claim(ClaimRequest const& request) override;
+    Result<SaveOutcome> save_tokens(TokenSave const& save) override;
+    Result<bool> keep_alt_refresh(ConnectionId const& id, std::uint64_t family,
+                                  std::string const& sealed) override;
+    Result<bool> promote_alt_refresh(Fence const& fence, std::string const& resealed_access,
+                                     std::string const& resealed_refresh, Time now) override;
+    Result<bool> back_off(Fence const& fence, BackOff const& back_off) override;
+    Result<bool> fail_fenced(Fence const& fence, ReauthReason reason, std::string const& last_error,
+                             Time now) override;
+    Result<bool> set_state(ConnectionId const& id, std::uint64_t family, ConnectionState state,
+                           ReauthReason reason, Time now) override;
+    Result<std::vector<std::pair<std::string, std::uint64_t>>> count_by_state() override;
+
+    Result<void> insert_api_key(ApiKeyRow const& row) override;
+    Result<std::optional<ApiKeyRow>> find_api_key(std::string const& id) override;
+    Result<std::vector<ApiKeyRow>> list_api_keys() override;
+    Result<bool> revoke_api_key(std::string const& id, Time now) override;
+
+    Result<std::vector<KeyRow>> list_keys() override;
+    Result<void> put_key(KeyRow const& row) override;
+    Result<std::optional<std::string>> get_meta(std::string const& name) override;
+    Result<void> put_meta(std::string const& name, std::string const& value) override;
+    Result<void> append_event(EventRow const& row) override;
+    Result<std::vector<EventRow>> events_of(ConnectionId const& id, std::size_t limit) override;
+
+ private:
+    Connection* find(ConnectionId const& id, std::uint64_t family);
+    Connection* find(Fence const& fence);  // null: fenced out
+
+    MemoryRows& rows_;
+};
+
+}  // namespace brickgate
