@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/settings_table.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace brickgate {
+
+namespace {
+
+std::unexpected<Error> bad(std::string why) {
+    return fail(ErrorCode::config_invalid, std::move(why));
+}
+
+std::string trimmed(std::string_view text) {
+    auto const first = text.find_first_not_of(" \t\r\n");
+    if (first == std::string_view::npos) {
+        return {};
+    }
+    return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
+}
+
+std::vector<std::string> words_of(std::string_view text, std::string_view separators) {
+    std::vector<std::string> out;
+    while (!text.empty()) {
+        auto const end = std::min(text.find_first_of(separators), text.size());
+        auto word = trimmed(text.substr(0, end));
+        if (!word.empty()) {
+            out.push_back(std::move(word));
+        }
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return out;
+}
+
+std::string joined(std::vector<std::string> const& words, std::string_view joint) {
+    std::string out;
+    for (auto const& word : words) {
+        if (!out.empty()) {
+            out += joint;
+        }
+        out += word;
+    }
+    return out;
+}
+
+Result<std::int64_t> number(std::string const& text, std::int64_t least, std::int64_t most) {
+    std::int64_t value = 0;
+    auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failed != std::errc() || end != text.data() + text.size() || value < least ||
+        value > most) {
+        return bad("must be a whole number from " + std::to_string(least) + " to " +
+                   std::to_string(most));
+    }
+    return value;
+}
+
+template <auto Section, auto Member>
+Setting text(std::string_view section, std::string_view key, std::string_view plain,
+             std::string_view about) {
+    return {section,
+            key,
+            plain,
+            about,
+            false,
+            [](Config& config, std::string const& value) -> Result<void> {
+                (config.*Section).*Member = trimmed(value);
+                return {};
+            },
+            [](Config const& config) { return (config.*Section).*Member; }};
+}
+
+template <auto Section, auto Member>
+Setting secret(std::string_view section, std::string_view key, std::string_view plain,
+               std::string_view about) {
+    return {section,
+            key,
+            plain,
+            about,
+            true,
+            [](Config& config, std::string const& value) -> Result<void> {
+                (config.*Section).*Member = Secret::copy_of(value);
+                return {};
+            },
+            [](Config const& config) {
+                return std::string(((config.*Section).*Member).empty() ? "" : "(set, not shown)");
+            }};
+}
+
+template <auto Section, auto Member>
+Setting list(std::string_view section, std::string_view key, std::string_view about,
+             std::string_view separators = ",") {
+    return {section,
+            key,
+            "",
+            about,
+            false,
+            [separators](Config& config, std::string const& value) -> Result<void> {
+                (config.*Section).*Member = words_of(value, separators);
+                return {};
+            },
+            [](Config const& config) { return joined((config.*Section).*Member, ", "); }};
+}
+
+template <auto Section, auto Member>
+Setting flag(std::string_view section, std::string_view key, std::string_view about) {
+    return {section,
+            key,
+            "",
+            about,
+            false,
+            [](Config& config, std::string const& value) -> Result<void> {
+                if (value != "true" && value != "false") {
+                    return bad("must be true or false");
+                }
+                (config.*Section).*Member = value == "true";
+                return {};
+            },
+            [](Config const& config) {
+                return std::string((config.*Section).*Member ? "true" : "false");
+            }};
+}
+
+template <auto Section, auto Member>
+Setting count(std::string_view section, std::string_view key, std::string_view about,
+              std::int64_t least, std::int64_t most) {
+    return {section,
+            key,
+            "",
+            about,
+            false,
+            [least, most](Config& config, std::string const& value) -> Result<void> {
+                auto const read = number(trimmed(value), least, most);
+                if (!read) {
+                    return std::unexpected(read.error());
+                }
+                (config.*Section).*Member = static_cast<unsigned>(*read);
+                return {};
+            },
+            [](Config const& config) { return std::to_string((config.*Section).*Member); }};
+}
+
+template <auto Section, auto Member>
+Setting seconds(std::string_view section, std::string_view key, std::string_view about,
+                std::int64_t least, std::int64_t most) {
+    return {
+        section,
+        key,
+        "",
+        about,
+        false,
+        [least, most](Config& config, std::string const& value) -> Result<void> {
+            auto const read = number(trimmed(value), least, most);
+            if (!read) {
+                return std::unexpected(read.error());
+            }
+            (config.*Section).*Member = std::chrono::seconds(*read);
+            return {};
+        },
+        [](Config const& config) { return std::to_string(((config.*Section).*Member).count()); }};
+}
+
+Setting choice(Setting setting, std::vector<std::string> allowed) {
+    auto const set = setting.set;
+    setting.set = [set, allowed](Config& config, std::string const& value) -> Result<void> {
+        if (std::ranges::find(allowed, trimmed(value)) == allowed.end()) {
+            return bad("must be one of: " + joined(allowed, ", "));
+        }
+        return set(config, value);
+    };
+    return setting;
+}
+
+using C = Config;
+
+std::vector<Setting> make_table() {
+    return {
+        text<&C::server, &C::Server::listen>(
+            "server", "listen", "",
+            "address and port for browsers; on loopback it serves everything"),
+        text<&C::server, &C::Server::private_listen>(
+            "server", "private_listen", "",
+            "address and port of the API where `listen` is not loopback; default: a free port on "
+            "127.0.0.1"),
+        text<&C::server, &C::Server::public_url>(
+            "server", "public_url", "",
+            "what browsers see; default: http://localhost and the port"),
+        list<&C::server, &C::Server::trusted_proxies>(
+            "server", "trusted_proxies", "addresses whose X-Forwarded-For is believed"),
+        count<&C::server, &C::Server::threads>("server", "threads",
+                                               "threads for HTTP; 0: one a core, 8 at most", 0, 64),
+        text<&C::databricks, &C::Databricks::host>("databricks", "host", "DATABRICKS_HOST",
+                                                   "the workspace, with or without https://"),
+        text<&C::databricks, &C::Databricks::client_id>("databricks", "client_id", "CLIENT_ID",
+                                                        "client id of the app connection"),
+        secret<&C::databricks, &C::Databricks::client_secret>(
+            "databricks", "client_secret", "CLIENT_SECRET", "its secret; none: a public client"),
+        text<&C::databricks, &C::Databricks::redirect_uri>(
+            "databricks", "redirect_uri", "REDIRECT_URI",
+            "as it is registered; default: http://localhost:<port>/callback"),
+        list<&C::databricks, &C::Databricks::scopes>("databricks", "scopes", "scopes to ask for",
+                                                     ", "),
+        list<&C::databricks, &C::Databricks::hosts>(
+            "databricks", "hosts",
+            "further workspaces this registration serves; `.corp.example` is a suffix"),
+        choice(
+            text<&C::databricks, &C::Databricks::client_authentication>(
+                "databricks", "client_authentication", "",
+                "how the secret is sent: automatic, client_secret_basic, client_secret_post, none"),
+            {"automatic", "client_secret_basic", "client_secret_post", "none"}),
+        text<&C::databricks, &C::Databricks::authorization_endpoint>(
+            "databricks", "authorization_endpoint", "",
+            "used instead of discovery, together with the next"),
+        text<&C::databricks, &C::Databricks::token_endpoint>(
+            "databricks", "token_endpoint", "",
+            "used instead of discovery, together with the one before"),
+        text<&C::databricks, &C::Databricks::jwks_uri>(
+            "databricks", "jwks_uri", "", "with the two before, where an id_token is expected"),
+        flag<&C::databricks, &C::Databricks::nonce_required>(
+            "databricks", "nonce_required", "refuse an id_token without the nonce we sent"),
+        list<&C::databricks, &C::Databricks::allowed_networks>(
+            "databricks", "allowed_networks",
+            "networks (CIDR) of private-link addresses that may be connected to"),
+        text<&C::app, &C::App::name>("app", "name", "", "shown on the pages"),
+        list<&C::app, &C::App::return_to>("app", "return_to",
+                                          "exact addresses that /auth?return_to= may name"),
+        text<&C::data, &C::Data::dir>("data", "dir", "",
+                                      "the data folder; default: $XDG_STATE_HOME/brickgate"),
+        text<&C::data, &C::Data::root_key_file>(
+            "data", "root_key_file", "",
+            "default: root.key in the data folder, made at the first start"),
+        secret<&C::data, &C::Data::root_key>("data", "root_key", "",
+                                             "rk1: and base64; a file is better"),
+        choice(text<&C::data, &C::Data::memory_lock>("data", "memory_lock", "",
+                                                     "best_effort or required"),
+               {"best_effort", "required"}),
+        count<&C::data, &C::Data::spool_segment_kib>(
+            "data", "spool_segment_kib", "size of a spool segment in KiB", 256, 1048576),
+        seconds<&C::refresh, &C::Refresh::lead_max>(
+            "refresh", "lead_max",
+            "refresh this many seconds before expiry, or at half the life if that is shorter", 1,
+            86400),
+        seconds<&C::refresh, &C::Refresh::serve_margin>(
+            "refresh", "serve_margin",
+            "a token with less life than this (or a fifth of a short life) is renewed before it is "
+            "handed out",
+            0, 3600),
+        seconds<&C::refresh, &C::Refresh::uncertain_wait>(
+            "refresh", "uncertain_wait",
+            "wait this long after a refresh whose answer may have been lost", 1, 600),
+        count<&C::refresh, &C::Refresh::concurrency>("refresh", "concurrency",
+                                                     "refreshes in flight at once", 1, 256),
+        count<&C::limits, &C::Limits::logins_max>("limits", "logins_max",
+                                                  "sign-ins under way at once", 1, 1000000),
+        text<&C::tls, &C::Tls::ca_file>("tls", "ca_file", "",
+                                        "PEM file of authorities trusted besides the system's"),
+        text<&C::tls, &C::Tls::proxy>(
+            "tls", "proxy", "",
+            "outbound proxy, http://host:port; the environment's is never used"),
+        choice(text<&C::log, &C::Log::level>("log", "level", "", "debug, info, warning or error"),
+               {"debug", "info", "warning", "error"}),
+        choice(text<&C::log, &C::Log::format>("log", "format", "", "automatic, human or json"),
+               {"automatic", "human", "json"}),
+    };
+}
+
+}  // namespace
+
+std::string Setting::environment_name() const {
+    std::string out = "BRICKGATE_" + std::string(section) + "_" + std::string(key);
+    std::ranges::transform(out, out.begin(), [](char c) {
+        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    });
+    return out;
+}
+
+std::span<Setting const> all_settings() {
+    static std::vector<Setting> const table = make_table();
+    return table;
+}
+
+}  // namespace brickgate
