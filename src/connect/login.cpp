@@ -7,13 +7,10 @@
 
 #include "base/encoding.h"
 #include "base/failpoint.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "connect/login_context.h"
 #include "connect/outbound.h"
-#include "databricks/endpoints.h"
 #include "events/event.h"
-#include "oauth/id_token.h"
 #include "oauth/token_endpoint.h"
 
 namespace brickgate {
@@ -21,7 +18,8 @@ namespace brickgate {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr Seconds login_life = 600s;  // T01
+constexpr Seconds login_life = 600s;       // T01
+constexpr Milliseconds send_before = 25s;  // a code is fresh or it is not sent (D.5 T2)
 constexpr std::size_t subject_bytes_max = 200;
 
 std::string suffix_of(std::string_view state_hash) {
@@ -32,19 +30,34 @@ bool same(std::string_view a, std::string_view b) {
     return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-// The words for a person who only sees that the sign-in ended.
-Error as_login_error(Error error) {
-    if (error.code() == ErrorCode::invalid_grant) {
-        return Error(ErrorCode::code_rejected, "The workspace did not accept the sign-in's code.")
-            .with_detail(error.detail());
+// The endpoint is not part of the seal of this attempt, the issuer is: a database that was tampered
+// with could at most change the path.
+Result<void> check_endpoint(Registration const& registration, LoginRow const& row) {
+    bool const own = origin_of(row.token_endpoint) == origin_of(row.issuer.value());
+    if (own || is_configured_endpoint(registration, row.token_endpoint)) {
+        return {};
     }
-    return error;
+    return fail(ErrorCode::metadata_endpoint_denied,
+                "The token endpoint is not on the issuer's host.");
+}
+
+Error exchange_error(TransportError const& failure) {
+    bool const says_enough =
+        failure.sent == Sent::not_sent || failure.error.code() == ErrorCode::token_too_large;
+    if (says_enough) {
+        return failure.error;
+    }
+    return Error(ErrorCode::outcome_unknown, "The workspace's answer to the sign-in was lost.")
+        .with_detail(failure.error.message());
 }
 
 Result<Scopes> scopes_to_ask(Registration const& registration,
                              std::optional<Scopes> const& wished) {
     if (!wished) {
         return registration.scopes;
+    }
+    if (wished->empty()) {
+        return fail(ErrorCode::scope_denied, "No scope was asked for.");
     }
     if (!wished->is_subset_of(registration.scopes)) {
         return fail(ErrorCode::scope_denied,
@@ -137,250 +150,114 @@ Task<Result<LoginStart>> Login::begin(std::shared_ptr<Registration const> regist
 }
 
 Task<Login::Finished> Login::finish(std::string query, CookieLookup cookie) {
-    auto const failed = [](Error error) {
-        return std::unexpected(LoginFailed{std::move(error), {}, {}});
-    };
     auto parameters = CallbackParameters::parse(query);
+    wipe(query);
     if (!parameters) {
-        co_return failed(parameters.error());
+        co_return std::unexpected(LoginFailed{std::move(parameters.error()), {}, {}});
     }
     std::string const state_hash = sha256(parameters->state.value());
     auto const presented = cookie(suffix_of(state_hash));
     if (!presented) {
-        co_return failed(presented.error());
+        co_return std::unexpected(LoginFailed{presented.error(), {}, {}});
     }
+    // From here on the attempt is used up, whatever comes (T04).
     auto taken = co_await parts_.vault.take_login(state_hash);
     if (!taken) {
-        co_return failed(taken.error());
+        co_return std::unexpected(LoginFailed{std::move(taken.error()), {}, {}});
     }
     if (!*taken) {
-        co_return failed(
-            Error(ErrorCode::state_unknown, "This sign-in link was used already, or is too old."));
+        Error unknown(ErrorCode::state_unknown, "This sign-in was used already, or is too old.");
+        co_return std::unexpected(LoginFailed{std::move(unknown), {}, {}});
     }
-    auto& row = (*taken)->row;
-    if (!*presented || !same(sha256(**presented), row.cookie_hash)) {
-        co_return failed(
-            Error(ErrorCode::state_cookie_missing, "This sign-in was begun in another browser."));
+    LoginRow const row = (*taken)->row;
+    bool const proved = presented->has_value() && same(sha256(**presented), row.cookie_hash);
+    LoginFailed failed{
+        Error(ErrorCode::state_cookie_missing, "This sign-in was begun in another browser."),
+        proved ? row.return_to : "", proved ? row.workspace : ""};
+    if (row.expires_at <= parts_.clock.now()) {
+        // Before the cookie is looked at: it ends with the attempt, and that is no forgery.
+        failed.error =
+            Error(ErrorCode::login_expired, "This sign-in took longer than ten minutes.");
+        co_return std::unexpected(std::move(failed));
     }
-    // From here on it is proved whose sign-in this is, so the app may hear how it ended.
+    if (!proved) {
+        co_return std::unexpected(std::move(failed));
+    }
+
     PendingLogin const pending{row.issuer, row.iss_required, row.expires_at};
     auto code = validate_callback(std::move(*parameters), pending, parts_.clock.now());
-    if (!code) {
-        EventRow const event =
-            login_denied(parts_.clock.now(), row.workspace, row.subject, code.error().code());
-        StoreJob const note = [&event](StoreTransaction& store) {
-            return store.append_event(event);
-        };
-        (void)co_await parts_.vault.transact(note);
-        log(LogLevel::info, "login_denied", code.error().message(),
-            {{"code", code.error().name()},
-             {"workspace", row.workspace},
-             {"detail", code.error().detail()}});
-        co_return std::unexpected(
-            LoginFailed{std::move(code.error()), row.return_to, row.workspace});
+    if (!code && code.error().code() == ErrorCode::access_denied) {
+        co_await note_denied(row);
     }
-    co_return co_await redeem(std::move(*code), std::move(**taken));
+    Result<LoginFinished> finished = fail(ErrorCode::internal, "");
+    if (code) {
+        finished = co_await redeem(std::move(*code), std::move(**taken));
+    } else {
+        finished = fail(std::move(code.error()));
+    }
+    if (finished) {
+        co_return std::move(*finished);
+    }
+    failed.error = std::move(finished.error());
+    log(LogLevel::warning, "login_failed", failed.error.message(),
+        {{"code", failed.error.name()},
+         {"workspace", row.workspace},
+         {"detail", failed.error.detail()}});
+    co_return std::unexpected(std::move(failed));
 }
 
-Task<Login::Finished> Login::redeem(ValidatedCode code, Vault::TakenLogin taken) {
-    Context const context = Context::of(taken);
-    auto const failed = [&](Error error) {
-        log(LogLevel::warning, "login_failed", error.message(),
-            {{"code", error.name()}, {"workspace", context.workspace}, {"detail", error.detail()}});
-        return std::unexpected(LoginFailed{std::move(error), context.return_to, context.workspace});
-    };
+Task<void> Login::note_denied(LoginRow const& row) {
+    EventRow const event =
+        login_denied(parts_.clock.now(), row.workspace, row.subject, ErrorCode::access_denied);
+    StoreJob const note = [&event](StoreTransaction& store) { return store.append_event(event); };
+    if (auto const noted = co_await parts_.vault.transact(note); !noted) {
+        log(LogLevel::warning, "event_lost", noted.error().message(), {{"type", event.type}});
+    }
+}
+
+Task<Result<LoginFinished>> Login::redeem(ValidatedCode code, Vault::TakenLogin taken) {
+    Context context = Context::of(taken);
     auto const registration = registration_of(context.registration);
     if (!registration || !registration->hosts.admit(context.workspace)) {
-        co_return failed(Error(ErrorCode::host_denied, "This workspace is no longer served."));
+        co_return fail(ErrorCode::host_denied, "This workspace is no longer served.");
+    }
+    if (auto const checked = check_endpoint(*registration, taken.row); !checked) {
+        co_return fail(checked.error());
     }
     auto const verifier = PkceVerifier::from(std::move(taken.secrets.verifier));
     if (!verifier) {
-        co_return failed(Error(ErrorCode::vault_error, "The sign-in's own record is damaged."));
+        co_return fail(ErrorCode::vault_error, "The sign-in's own record is damaged.");
     }
     auto room = parts_.spool.reserve();
     if (!room) {
-        co_return failed(room.error());
+        co_return fail(std::move(room.error()));
     }
 
-    HttpLimits limits = limits_for(*registration, context.workspace);
+    HttpLimits limits = limits_for(*registration, context.token_endpoint);
     limits.fresh_connection = true;
     limits.too_large = ErrorCode::token_too_large;
+    limits.not_after = parts_.clock.steady() + send_before;
     auto request = make_code_request(context.token_endpoint, registration->client, std::move(code),
                                      RedirectUri(taken.row.redirect_uri), *verifier);
     auto answer = co_await parts_.http.send(std::move(request), std::move(limits));
     if (!answer) {
-        bool const unknown = answer.error().sent == Sent::maybe_sent;
-        co_return failed(unknown ? Error(ErrorCode::outcome_unknown,
-                                         "The workspace's answer to the sign-in was lost.")
-                                       .with_detail(answer.error().error.message())
-                                 : answer.error().error);
+        co_return fail(exchange_error(answer.error()));
     }
     Time const received_at = parts_.clock.now();
-    SpoolIdentity identity{SpoolKind::login, "login_" + parts_.random.hex(16), 0, 0,
-                           parts_.random.hex(16)};
-    auto const seq = co_await parts_.spool.append(*room, std::move(identity), received_at,
-                                                  context.with_answer(*answer));
+    failpoint("L8");
+    SpoolIdentity identity{SpoolKind::login, "login_" + context.attempt, 0, 0, context.attempt};
+    auto const seq = co_await parts_.spool.append(std::move(*room), std::move(identity),
+                                                  received_at, context.with_answer(*answer));
     failpoint("L9");
-    auto finished = co_await complete(context, std::move(*answer), received_at);
-    if (seq) {
+    if (!seq) {
+        // The answer is still in our hands: the database may take it.
+        log(LogLevel::error, "spool_failed", seq.error().message(), {{"code", seq.error().name()}});
+    }
+    auto done = co_await complete(std::move(context), std::move(*answer), received_at, Run::live);
+    if (seq && done.settled) {
         parts_.spool.committed(*seq, parts_.clock.now());
     }
-    if (!finished) {
-        co_return failed(as_login_error(std::move(finished.error())));
-    }
-    finished->return_to = context.return_to;
-    co_return std::move(*finished);
-}
-
-Task<Result<LoginFinished>> Login::complete(Context context, HttpResponse answer,
-                                            Time received_at) {
-    auto const registration = registration_of(context.registration);
-    if (!registration) {
-        co_return fail(ErrorCode::host_denied, "The registration of this sign-in is gone.");
-    }
-    auto tokens = parse_token_response(answer, received_at);
-    if (!tokens) {
-        co_return fail(std::move(tokens.error()));
-    }
-    Scopes const granted = tokens->scopes.value_or(context.scopes);
-    if (!granted.is_subset_of(context.scopes)) {
-        co_return fail(
-            Error(ErrorCode::scope_escalation, "The workspace granted more than was asked for.")
-                .with_detail(granted.to_string()));
-    }
-    auto principal = co_await identify(context, registration, *tokens, received_at);
-    if (!principal) {
-        co_return fail(std::move(principal.error()));
-    }
-
-    LoginFinished finished;
-    finished.session_only = !tokens->refresh.has_value();
-    finished.scope_reduced = std::ranges::any_of(context.scopes.words(), [&](auto const& word) {
-        return word != "offline_access" && !granted.contains(word);
-    });
-    Connection wanted;
-    wanted.tenant = "default";
-    wanted.registration = context.registration;
-    wanted.subject = context.subject;
-    wanted.issuer = context.issuer;
-    wanted.workspace = context.workspace;
-    wanted.token_endpoint = context.token_endpoint;
-    wanted.principal = std::move(*principal);
-    wanted.scopes = granted;
-    NewTokens fresh;
-    fresh.received_at = received_at;
-    fresh.refresh_due_at = parts_.refresh_due(received_at, tokens->expires_at);
-    fresh.tokens = std::move(*tokens);
-    std::vector<EventRow> events{connection_connected(parts_.clock.now(), wanted, false)};
-    events.front().connection.clear();  // the id is given in the transaction
-    auto connected =
-        co_await parts_.vault.connect(std::move(wanted), std::move(fresh), std::move(events));
-    if (!connected) {
-        co_return fail(std::move(connected.error()));
-    }
-    finished.reconnected = connected->family > 1;
-    finished.connection = std::move(*connected);
-    log(LogLevel::info, "connected", "A person has signed in.",
-        {{"connection", finished.connection.id.value()},
-         {"workspace", finished.connection.workspace},
-         {"user", finished.connection.principal.user_name},
-         {"session_only", finished.session_only}});
-    co_return std::move(finished);
-}
-
-Task<Result<Principal>> Login::identify(Context const& context,
-                                        std::shared_ptr<Registration const> registration,
-                                        TokenSet const& tokens, Time received_at) {
-    if (context.jwks_uri.empty()) {
-        co_return co_await from_scim(context, registration, tokens.access);
-    }
-    if (!tokens.id_token) {
-        co_return fail(ErrorCode::id_token_missing, "The workspace did not say who signed in.");
-    }
-    co_return co_await from_id_token(context, registration, *tokens.id_token, received_at);
-}
-
-Task<Result<Principal>> Login::from_id_token(Context const& context,
-                                             std::shared_ptr<Registration const> registration,
-                                             IdToken const& token, Time received_at) {
-    auto const jws = token.expose([](std::string_view text) { return parse_jws(text); });
-    if (!jws) {
-        co_return fail(jws.error());
-    }
-    auto const keys =
-        co_await parts_.discovery.keys(registration, context.jwks_uri, jws->kid.value_or(""));
-    if (!keys) {
-        co_return fail(keys.error());
-    }
-    IdTokenExpectations expected{context.issuer, registration->client.client_id, std::nullopt,
-                                 registration->nonce_required, received_at};
-    if (!context.nonce.empty()) {
-        expected.nonce = Nonce(context.nonce);
-    }
-    auto const claims = verify_id_token(*jws, **keys, expected);
-    if (!claims) {
-        co_return fail(claims.error());
-    }
-    std::string const name = !claims->preferred_username.empty() ? claims->preferred_username
-                             : !claims->email.empty()            ? claims->email
-                                                                 : clean_text(claims->sub);
-    co_return Principal{claims->sub, name, claims->name};
-}
-
-Task<Principal> Login::from_scim(Context const& context,
-                                 std::shared_ptr<Registration const> registration,
-                                 AccessToken const& token) {
-    // A token without the right scope may be refused here (facts 9), so this alone fails no
-    // sign-in.
-    Principal unknown{"unknown", "", ""};
-    auto const workspace = registration->hosts.admit(context.workspace);
-    if (!workspace) {
-        co_return unknown;
-    }
-    HttpRequest request;
-    request.url = scim_me_url(*workspace);
-    request.headers.add("Accept", "application/json");
-    request.authorization = token.expose(
-        [](std::string_view text) { return Secret::from("Bearer " + std::string(text)); });
-    auto const answer =
-        co_await parts_.http.send(std::move(request), limits_for(*registration, context.workspace));
-    if (!answer || answer->status != 200) {
-        co_return unknown;
-    }
-    co_return answer->body.expose([&](std::string_view text) {
-        auto const parsed = parse_json(text);
-        if (!parsed || !parsed->is_object()) {
-            return unknown;
-        }
-        auto const& me = parsed->get_object();
-        auto const id = string_at(me, "id");
-        if (!id || id->empty()) {
-            return unknown;
-        }
-        return Principal{"scim:" + clean_text(*id),
-                         clean_text(string_at(me, "userName").value_or("")),
-                         clean_text(string_at(me, "displayName").value_or(""))};
-    });
-}
-
-Task<void> Login::recover(std::vector<SpoolEntry> entries) {
-    for (auto& entry : entries) {
-        auto spooled = Context::read(entry.answer);
-        if (!spooled) {
-            continue;
-        }
-        auto const finished = co_await complete(std::move(spooled->context),
-                                                std::move(spooled->answer), entry.received_at);
-        bool const later = !finished && finished.error().code() == ErrorCode::store_unavailable;
-        if (later) {
-            continue;
-        }
-        parts_.spool.committed(entry.seq, parts_.clock.now());
-        log(LogLevel::info, "login_recovered",
-            finished ? "A sign-in that a crash had cut off is finished."
-                     : "A sign-in that a crash had cut off is dropped.",
-            {{"code", finished ? std::string_view("ok") : finished.error().name()}});
-    }
+    co_return std::move(done.result);
 }
 
 }  // namespace brickgate

@@ -4,6 +4,10 @@
 // what came back, redeems the code once and keeps the tokens. Owned by the composition root; runs
 // on the control executor. The front channel names no endpoint: everything comes from the row of
 // this attempt (T11, T13).
+//
+// A browser that goes away must not cancel finish(): once the code is sent, the answer belongs to
+// the person, not to the request. Callers run it to its end on the control executor (run_on of
+// net/bridge.h) and only wait for it.
 
 #include <expected>
 #include <functional>
@@ -70,6 +74,7 @@ class Login {
         std::size_t logins_max;
         std::function<Time(Time issued, Time expires)>
             refresh_due;  // the policy's, which lives in tokens/
+        Timers& timers;
     };
     explicit Login(Parts parts);
 
@@ -89,19 +94,33 @@ class Login {
 
  private:
     struct Context;
+    // `settled` false: the answer must stay in the spool, since only the store failed.
+    struct Completed {
+        Result<LoginFinished> result;
+        bool settled = true;
+    };
+    enum class Run : std::uint8_t { live, replay };
     using Finished = std::expected<LoginFinished, LoginFailed>;
+
     std::shared_ptr<Registration const> registration_of(RegistrationId const& id) const;
-    Task<Finished> redeem(ValidatedCode code, Vault::TakenLogin taken);
-    Task<Result<LoginFinished>> complete(Context context, HttpResponse answer, Time received_at);
+    Task<void> note_denied(LoginRow const& row);
+    Task<Result<LoginFinished>> redeem(ValidatedCode code, Vault::TakenLogin taken);
+
+    Task<Completed> complete(Context context, HttpResponse answer, Time received_at, Run run);
+    Task<Result<Connection>> keep(Connection wanted, TokenSet tokens, Time received_at, Run run);
+    Task<Result<Connection>> keep_once(Connection const& wanted, TokenSet const& tokens,
+                                       Time received_at, Run run);
     Task<Result<Principal>> identify(Context const& context,
                                      std::shared_ptr<Registration const> registration,
                                      TokenSet const& tokens, Time received_at);
     Task<Result<Principal>> from_id_token(Context const& context,
                                           std::shared_ptr<Registration const> registration,
-                                          IdToken const& token, Time received_at);
-    Task<Principal> from_scim(Context const& context,
-                              std::shared_ptr<Registration const> registration,
-                              AccessToken const& token);
+                                          TokenSet const& tokens, Time received_at);
+    Task<Result<Principal>> from_scim(Context const& context,
+                                      std::shared_ptr<Registration const> registration,
+                                      AccessToken const& token);
+    Task<void> recover_one(SpoolEntry entry);
+
     Parts parts_;
 };
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connect/login_context.h"
 
+#include <algorithm>
+
+#include "base/encoding.h"
 #include "base/json.h"
 #include "vault/spooled_answer.h"
 
@@ -8,13 +11,21 @@ namespace brickgate {
 
 Login::Context Login::Context::of(Vault::TakenLogin const& taken) {
     auto const& row = taken.row;
-    return {row.registration,   row.workspace, row.issuer,
-            row.token_endpoint, row.jwks_uri,  Scopes::parse(row.scopes).value_or(Scopes()),
-            row.subject,        row.return_to, taken.secrets.nonce};
+    return {hex_encode(row.state_hash.substr(0, 16)),
+            row.registration,
+            row.workspace,
+            row.issuer,
+            row.token_endpoint,
+            row.jwks_uri,
+            Scopes::parse(row.scopes).value_or(Scopes()),
+            row.subject,
+            row.return_to,
+            taken.secrets.nonce};
 }
 
 Secret Login::Context::with_answer(HttpResponse const& answer) const {
     json::object text;
+    text["attempt"] = attempt;
     text["registration"] = registration.value();
     text["workspace"] = workspace;
     text["issuer"] = issuer.value();
@@ -51,7 +62,8 @@ Result<Login::Context::Spooled> Login::Context::read(Secret const& spooled) {
         auto const at = [&](std::string_view key) {
             return std::string(string_at(object, key).value_or(""));
         };
-        Context context{RegistrationId(at("registration")),
+        Context context{at("attempt"),
+                        RegistrationId(at("registration")),
                         at("workspace"),
                         Issuer(at("issuer")),
                         at("token_endpoint"),

@@ -8,6 +8,7 @@
 namespace brickgate {
 
 struct Login::Context {
+    std::string attempt;  // 32 hex digits of the state's hash
     RegistrationId registration;
     std::string workspace;
     Issuer issuer;

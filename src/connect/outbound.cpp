@@ -5,11 +5,20 @@
 
 namespace brickgate {
 
-HttpLimits limits_for(Registration const& registration, std::string const& origin) {
+HttpLimits limits_for(Registration const& registration, std::string_view url) {
     HttpLimits limits;
-    limits.egress.operator_listed = !is_databricks_suffix(host_of(origin));
+    bool const named_by_operator =
+        is_configured_endpoint(registration, url) || registration.hosts.admit(origin_of(url));
+    limits.egress.operator_listed = named_by_operator && !is_databricks_suffix(host_of(url));
     limits.egress.allowed_networks = registration.allowed_networks;
     return limits;
+}
+
+bool is_configured_endpoint(Registration const& registration, std::string_view url) {
+    auto const& fixed = registration.endpoints;
+    return fixed && !url.empty() &&
+           (url == fixed->authorization_endpoint || url == fixed->token_endpoint ||
+            url == fixed->jwks_uri);
 }
 
 }  // namespace brickgate

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What a request of the sign-in may connect to. Pure.
-#include <string>
+#include <string_view>
 
 #include "databricks/registration.h"
 #include "net/http_client.h"
 
 namespace brickgate {
 
-// For a host that was admitted by the registration: one that is not Databricks' own by name was
-// listed by the operator, whose word counts for its address too.
-HttpLimits limits_for(Registration const& registration, std::string const& origin);
+// For an address on a host that the registration admitted or the operator wrote down: one that is
+// not Databricks' own by name may lie anywhere, Databricks' own must be public.
+HttpLimits limits_for(Registration const& registration, std::string_view url);
+
+// Is it one of the endpoints that the operator configured for this registration?
+bool is_configured_endpoint(Registration const& registration, std::string_view url);
 
 }  // namespace brickgate
