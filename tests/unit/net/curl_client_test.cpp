@@ -93,6 +93,7 @@ TEST(CurlClient, sends_what_was_asked_and_nothing_else) {
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->status, 200);
     EXPECT_EQ(text_of(answer->body), "{\"a\":1}");
+    server.stop();
     EXPECT_EQ(answer->headers.get("x-a"), "b");
     std::string const host = "127.0.0.1:" + std::to_string(server.port());
     EXPECT_EQ(
@@ -277,6 +278,7 @@ int ambient_child() {
     }
     good =
         !send(*through, get("https://127.0.0.1:" + std::to_string(server.port())), brief) && good;
+    server.stop();
     good = good && canary.connections() == 0 && !seen.empty();
     for (char const* foreign : {"evil", "Evil", "Authorization", "Cookie", "Proxy"}) {
         good = good && seen.find(foreign) == std::string::npos;
@@ -302,6 +304,7 @@ TEST(CurlClient, T31_a_configured_proxy_is_used_except_for_loopback_hosts_of_the
     HttpRequest request = get("https://workspace.bg.test/oidc");
     request.authorization = Secret::copy_of("Basic secret");
     EXPECT_FALSE(send(*through, std::move(request), {}));
+    proxy.stop();
     EXPECT_TRUE(seen.starts_with("CONNECT workspace.bg.test:443 HTTP/1.1\r\n")) << seen;
     EXPECT_EQ(seen.find("secret"), std::string::npos);
     auto const direct = send(*through, get(server.url()), listed());

@@ -85,6 +85,27 @@ TEST(WithTimeout, a_cancelled_caller_is_not_told_that_time_was_up) {
     EXPECT_THROW(std::rethrow_exception(thrown), boost::system::system_error);
 }
 
+Task<int> give_up_late() {
+    co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+    co_await timers_.sleep_for(Milliseconds(20));
+    throw boost::system::system_error(boost::asio::error::operation_aborted);
+}
+
+TEST(WithTimeout, a_cancelled_caller_is_not_told_that_time_was_up_by_a_task_that_ends_late_either) {
+    boost::asio::io_context context(1);
+    boost::asio::cancellation_signal cancel;
+    std::exception_ptr thrown;
+    boost::asio::co_spawn(
+        context, with_timeout(give_up_late(), std::chrono::hours(1), timers_),
+        boost::asio::bind_cancellation_slot(
+            cancel.slot(), [&](std::exception_ptr e, std::optional<int>) { thrown = e; }));
+    SteadyTimer leave(context.get_executor(), Milliseconds(5));
+    leave.async_wait([&](auto) { cancel.emit(boost::asio::cancellation_type::terminal); });
+    context.run();
+    ASSERT_TRUE(thrown);
+    EXPECT_THROW(std::rethrow_exception(thrown), boost::system::system_error);
+}
+
 // --- SingleFlight
 
 Task<void> join_and_count(SingleFlight<std::string, int>& flights,
