@@ -50,8 +50,8 @@ RequestParser::State RequestParser::feed(std::string_view bytes) {
     base_ = bytes.data();
     bytes_size_ = bytes.size();
     error_code ec;
-    // Beast asserts that it never sees the last chunk with fewer than five bytes ("0 CRLF CRLF"); at least
-    // as many follow anywhere inside a chunked body, so waiting for them loses nothing.
+    // Beast asserts that it never sees the last chunk with fewer than five bytes ("0 CRLF CRLF");
+    // at least as many follow anywhere inside a chunked body, so waiting for them loses nothing.
     std::size_t const enough = is_chunked_ && saw_header_ ? 5 : 1;
     while (!is_done() && bytes.size() - parsed_ >= enough) {
         parsed_ +=

@@ -33,8 +33,8 @@ class TaskGroup : public boost::asio::execution_context::service {
 };
 
 TaskGroup& task_group_of(Executor executor);
-// Starts `task` on `executor` and forgets it, but for the group's count. Called on that executor's own
-// thread, the task runs at once, up to its first wait.
+// Starts `task` on `executor` and forgets it, but for the group's count. Called on that executor's
+// own thread, the task runs at once, up to its first wait.
 void spawn(Executor executor, Task<void> task);
 
 }  // namespace brickgate
