@@ -11,9 +11,11 @@ namespace brickgate {
 
 namespace {
 
+enum class Effect : char { kill, stop, error };
+
 struct Armed {
     std::string name;
-    int signal = SIGKILL;
+    Effect effect = Effect::kill;
     unsigned hit = 1;
 };
 
@@ -27,26 +29,35 @@ Armed read_environment() {
     auto const at = all.find('@');
     Armed armed;
     armed.name = all.substr(0, colon);
-    if (colon != std::string_view::npos && all.substr(colon + 1, at - colon - 1) == "stop") {
-        armed.signal = SIGSTOP;
-    }
+    auto const word =
+        colon == std::string_view::npos ? "kill" : all.substr(colon + 1, at - colon - 1);
+    armed.effect = word == "stop" ? Effect::stop : word == "error" ? Effect::error : Effect::kill;
     if (at != std::string_view::npos) {
         armed.hit = static_cast<unsigned>(std::stoul(std::string(all.substr(at + 1))));
     }
     return armed;
 }
 
+Armed const& armed() {
+    static Armed const read = read_environment();
+    return read;
+}
+
+bool hit(std::string_view name) {
+    static std::atomic<unsigned> hits = 0;
+    return !armed().name.empty() && armed().name == name && ++hits == armed().hit;
+}
+
 }  // namespace
 
 void failpoint(std::string_view name) {
-    static Armed const armed = read_environment();
-    static std::atomic<unsigned> hits = 0;
-    if (armed.name.empty() || armed.name != name) {
-        return;
+    if (armed().effect != Effect::error && hit(name)) {
+        std::raise(armed().effect == Effect::stop ? SIGSTOP : SIGKILL);
     }
-    if (++hits == armed.hit) {
-        std::raise(armed.signal);
-    }
+}
+
+bool fails_here(std::string_view name) {
+    return armed().effect == Effect::error && hit(name);
 }
 
 }  // namespace brickgate

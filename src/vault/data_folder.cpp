@@ -14,9 +14,11 @@ namespace brickgate {
 
 namespace {
 
-// NFS, SMB, CIFS, Ceph, FUSE's 9p: file locks there are promises of somebody else's.
-constexpr std::array<long, 6> network_file_systems{0x6969,      0x517B,      0xFF534D42L,
-                                                   0xFE534D42L, 0x00C36400L, 0x01021997L};
+// NFS, SMB, CIFS, SMB2, Ceph, AFS, Lustre, GPFS, 9p: file locks there are promises of somebody
+// else's, and SQLite's shared memory does not work (T70).
+constexpr std::array<long, 9> network_file_systems{0x6969,      0x517B,      0xFF534D42L,
+                                                   0xFE534D42L, 0x00C36400L, 0x5346414FL,
+                                                   0x0BD00BD0L, 0x47504653L, 0x01021997L};
 
 std::unexpected<Error> invalid(std::filesystem::path const& path, std::string_view why) {
     return fail(ErrorCode::data_folder_invalid,
@@ -78,12 +80,34 @@ Result<std::string> stable_name(std::filesystem::path const& file, Random& rando
     return name;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<DataFolder>> DataFolder::open(std::filesystem::path path, Random& random) {
+// With links above it resolved, since SQLite refuses any link in the names it is given.
+Result<std::filesystem::path> settle(std::filesystem::path path) {
+    if (path.empty()) {
+        return fail(ErrorCode::data_folder_invalid, "No data folder was named.");
+    }
+    path = std::filesystem::absolute(path).lexically_normal();
+    if (!path.has_filename()) {
+        path = path.parent_path();  // "data/" is "data"
+    }
     if (auto const checked = check_folder(path); !checked) {
         return fail(checked.error());
     }
+    std::error_code ec;
+    auto settled = std::filesystem::canonical(path, ec);
+    if (ec) {
+        return invalid(path, "cannot be reached.");
+    }
+    return settled;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DataFolder>> DataFolder::open(std::filesystem::path wanted, Random& random) {
+    auto settled = settle(std::move(wanted));
+    if (!settled) {
+        return fail(settled.error());
+    }
+    std::filesystem::path path = std::move(*settled);
     std::unique_ptr<DataFolder> folder(new DataFolder);
     folder->lock_ =
         ::open((path / "lock").c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -47,9 +47,12 @@ class Reader {
     bool good_ = true;
 };
 
-std::uint32_t crc32c(std::string_view bytes) {
+std::uint32_t crc32c(std::uint64_t seq, std::string_view payload) {
     boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
-    crc.process_bytes(bytes.data(), bytes.size());
+    std::string number;
+    put(number, seq, 8);
+    crc.process_bytes(number.data(), number.size());
+    crc.process_bytes(payload.data(), payload.size());
     return crc.checksum();
 }
 
@@ -57,7 +60,7 @@ std::string framed(std::uint64_t seq, std::string const& payload) {
     std::string out;
     put(out, payload.size(), 4);
     put(out, seq, 8);
-    put(out, crc32c(payload), 4);
+    put(out, crc32c(seq, payload), 4);
     return out + payload;
 }
 
@@ -109,36 +112,38 @@ std::string write_frame(std::uint64_t seq, NoteFrame const& note) {
 
 Segment read_segment(std::string_view bytes) {
     Segment out;
+    std::size_t doubtful = 0;  // damaged, unless nothing whole follows
     while (bytes.size() >= frame_head_bytes) {
         Reader head(bytes.substr(0, frame_head_bytes));
         std::uint64_t const size = head.number(4);
         std::uint64_t const seq = head.number(8);
         std::uint64_t const crc = head.number(4);
-        if (size == 0) {
+        if (size == 0 || size > frame_bytes_max || size > bytes.size() - frame_head_bytes) {
             break;
         }
         auto const payload = bytes.substr(frame_head_bytes, size);
-        auto frame = payload.size() == size && crc32c(payload) == crc ? read_payload(seq, payload)
-                                                                      : std::nullopt;
-        if (!frame) {
-            out.torn = true;
-            return out;
+        auto frame = crc32c(seq, payload) == crc ? read_payload(seq, payload) : std::nullopt;
+        if (frame) {
+            out.frames.push_back(std::move(*frame));
+            out.damaged += std::exchange(doubtful, 0);
+        } else {
+            doubtful += 1;
         }
-        out.frames.push_back(std::move(*frame));
         bytes.remove_prefix(frame_head_bytes + size);
     }
-    out.torn = bytes.find_first_not_of('\0') != std::string_view::npos;
+    out.torn = doubtful > 0 || bytes.find_first_not_of('\0') != std::string_view::npos;
     return out;
 }
 
-AssociatedData place_of(std::string const& node, SpoolIdentity const& identity) {
+AssociatedData place_of(std::string const& node, SpoolIdentity const& identity, Time received_at) {
     AssociatedData out("brickgate/spool/v1");
     out.field(node)
         .number(static_cast<std::uint64_t>(identity.kind))
         .field(identity.connection)
         .number(identity.family)
         .number(identity.generation)
-        .field(identity.attempt);
+        .field(identity.attempt)
+        .number(static_cast<std::uint64_t>(to_ms(received_at)));
     return out;
 }
 

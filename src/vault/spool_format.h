@@ -34,13 +34,15 @@ struct Frame {
 
 std::string write_frame(std::uint64_t seq, AnswerFrame const& answer);
 std::string write_frame(std::uint64_t seq, NoteFrame const& note);
-// All whole frames from the start; `torn` tells that something other than zeros follows.
+// All whole frames. A frame of sane size whose sum does not fit is stepped over and counted as
+// damaged when a whole one follows it; else it is the torn end of what a crash cut off.
 struct Segment {
     std::vector<Frame> frames;
+    std::size_t damaged = 0;
     bool torn = false;
 };
 Segment read_segment(std::string_view bytes);
 
-AssociatedData place_of(std::string const& node, SpoolIdentity const& identity);
+AssociatedData place_of(std::string const& node, SpoolIdentity const& identity, Time received_at);
 
 }  // namespace brickgate::spool
