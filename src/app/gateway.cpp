@@ -114,6 +114,7 @@ struct Gateway::Parts {
     std::string listen_address;
     std::string private_address;
     std::function<void(std::string const&, std::string const&)> tell_connected;
+    bool stopping = false;
 };
 
 Result<void> Gateway::Parts::open_vault() {
@@ -296,9 +297,14 @@ Task<Result<void>> Gateway::Parts::recover() {
 }
 
 Task<void> Gateway::Parts::keep_house() {
-    for (;;) {
-        co_await timers.sleep_for(housekeeping_every);
+    Time last = clock.now();
+    while (!stopping) {
+        co_await timers.sleep_for(1s);  // short, so that a stop is noticed
         Time const now = clock.now();
+        if (now - last < housekeeping_every) {
+            continue;
+        }
+        last = now;
         spool->trim(now);
         StoreJob const sweep = [now](StoreTransaction& rows) -> Result<void> {
             auto const gone = rows.delete_logins_expired_before(now);
@@ -315,6 +321,7 @@ void Gateway::Parts::add_shutdown_steps() {
     runtime.on_shutdown("listeners", [this]() -> Task<void> {
         operations->set_ready(false);
         scheduler->stop();
+        stopping = true;
         if (server) {
             co_await server->drain(drain_grace);
         }

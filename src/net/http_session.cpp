@@ -227,9 +227,14 @@ Task<ServerResponse> Session::handle() {
 }
 
 void Session::answer(ServerResponse const& response) {
+    std::size_t const before = out_.size();
     ResponseBuffer buffer(out_, framing(), shard_->constant_lines);
     buffer.send(response);
     keep_alive_ = buffer.keeps_alive();
+    if (response.cut_after) {
+        out_.resize(std::min(out_.size(), before + *response.cut_after));
+        keep_alive_ = false;
+    }
 }
 
 void Session::refuse(ErrorCode code) {

@@ -45,6 +45,8 @@ struct ServerResponse {
     HeaderMap headers = {};  // without Content-Length, Date and Connection: the session's
     std::string body = {};
     bool close = false;  // end the connection after this answer
+    // A broken server, on purpose: so many bytes of the message leave, then the connection ends.
+    std::optional<std::size_t> cut_after;
 };
 
 std::string_view reason_phrase(int status);
