@@ -46,7 +46,7 @@ struct ServerResponse {
     std::string body = {};
     bool close = false;  // end the connection after this answer
     // A broken server, on purpose: so many bytes of the message leave, then the connection ends.
-    std::optional<std::size_t> cut_after;
+    std::optional<std::size_t> cut_after = std::nullopt;
 };
 
 std::string_view reason_phrase(int status);
