@@ -11,11 +11,9 @@ namespace brickgate {
 
 namespace {
 
-enum class Effect : char { kill, stop, error };
-
 struct Armed {
     std::string name;
-    Effect effect = Effect::kill;
+    int signal = SIGKILL;
     unsigned hit = 1;
 };
 
@@ -29,35 +27,26 @@ Armed read_environment() {
     auto const at = all.find('@');
     Armed armed;
     armed.name = all.substr(0, colon);
-    auto const word =
-        colon == std::string_view::npos ? "kill" : all.substr(colon + 1, at - colon - 1);
-    armed.effect = word == "stop" ? Effect::stop : word == "error" ? Effect::error : Effect::kill;
+    if (colon != std::string_view::npos && all.substr(colon + 1, at - colon - 1) == "stop") {
+        armed.signal = SIGSTOP;
+    }
     if (at != std::string_view::npos) {
         armed.hit = static_cast<unsigned>(std::stoul(std::string(all.substr(at + 1))));
     }
     return armed;
 }
 
-Armed const& armed() {
-    static Armed const read = read_environment();
-    return read;
-}
-
-bool hit(std::string_view name) {
-    static std::atomic<unsigned> hits = 0;
-    return !armed().name.empty() && armed().name == name && ++hits == armed().hit;
-}
-
 }  // namespace
 
 void failpoint(std::string_view name) {
-    if (armed().effect != Effect::error && hit(name)) {
-        std::raise(armed().effect == Effect::stop ? SIGSTOP : SIGKILL);
+    static Armed const armed = read_environment();
+    static std::atomic<unsigned> hits = 0;
+    if (armed.name.empty() || armed.name != name) {
+        return;
     }
-}
-
-bool fails_here(std::string_view name) {
-    return armed().effect == Effect::error && hit(name);
+    if (++hits == armed.hit) {
+        std::raise(armed.signal);
+    }
 }
 
 }  // namespace brickgate

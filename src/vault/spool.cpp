@@ -305,7 +305,7 @@ class FileSpool final : public Spool {
                 failed.insert(segment->path());
             }
         }
-        if (front && (fails_here("spool_sync") || !front->sync())) {
+        if (front && !front->sync()) {
             failed.insert(front->path());
         }
         return failed;
