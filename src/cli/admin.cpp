@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <curl/curl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <future>
+#include <thread>
+
+#include "app/gateway.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include "net/task_group.h"
+
+namespace brickgate::cli {
+
+namespace {
+
+Result<Admin::Answer> read_answer(int status, std::string_view body) {
+    auto parsed = parse_json(body);
+    if (!parsed || !parsed->is_object()) {
+        return fail(ErrorCode::internal, "The gateway's answer cannot be read.");
+    }
+    return Admin::Answer{status, std::move(parsed->get_object())};
+}
+
+std::size_t collect(char* bytes, std::size_t, std::size_t count, void* out) {
+    static_cast<std::string*>(out)->append(bytes, count);
+    return count;
+}
+
+// HTTP over the data folder's Unix socket; the daemon knows us by our user id.
+class SocketAdmin final : public Admin {
+ public:
+    explicit SocketAdmin(std::string path) : path_(std::move(path)) {}
+
+    Result<Answer> call(std::string method, std::string target, json::object body) override {
+        std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> const curl(curl_easy_init(),
+                                                                       curl_easy_cleanup);
+        std::string const url = "http://localhost" + target;
+        std::string const text = body.empty() ? "" : json::serialize(body);
+        std::string answer;
+        curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, path_.c_str());
+        curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
+        curl_easy_setopt(curl.get(), CURLOPT_PROXY, "");
+        curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method.c_str());
+        curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 60L);
+        curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, collect);
+        curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer);
+        if (!text.empty()) {
+            curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, text.c_str());
+            curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(text.size()));
+        }
+        CURLcode const done = curl_easy_perform(curl.get());
+        if (done != CURLE_OK) {
+            return fail(ErrorCode::upstream_unreachable,
+                        "The running gateway does not answer on " + path_ + ".");
+        }
+        long status = 0;
+        curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+        return read_answer(static_cast<int>(status), answer);
+    }
+
+ private:
+    std::string path_;
+};
+
+// No daemon: the same gateway without listeners, in this process, for this one command.
+class InProcessAdmin final : public Admin {
+ public:
+    static Result<std::unique_ptr<Admin>> open(LoadedConfig loaded) {
+        auto admin = std::unique_ptr<InProcessAdmin>(new InProcessAdmin);
+        loaded.config.log.level = "error";
+        GatewayOptions options;
+        options.listen = false;
+        auto gateway = Gateway::create(std::move(loaded), std::move(options), admin->runtime_);
+        if (!gateway) {
+            return fail(gateway.error());
+        }
+        admin->gateway_ = std::move(*gateway);
+        admin->thread_ = std::thread([raw = admin.get()] { raw->runtime_.run(); });
+        std::promise<Result<void>> started;
+        auto future = started.get_future();
+        auto const start = [](Gateway& the_gateway, std::promise<Result<void>>& out) -> Task<void> {
+            out.set_value(co_await the_gateway.start());
+        };
+        spawn(admin->runtime_.control(), start(*admin->gateway_, started));
+        if (auto const result = future.get(); !result) {
+            return fail(result.error());
+        }
+        return std::unique_ptr<Admin>(std::move(admin));
+    }
+    ~InProcessAdmin() override {
+        runtime_.request_stop();
+        if (thread_.joinable()) {
+            thread_.join();
+        }
+    }
+
+    Result<Answer> call(std::string method, std::string target, json::object body) override {
+        auto const response =
+            gateway_->dispatch(method, target, body.empty() ? "" : json::serialize(body));
+        return read_answer(response.status, response.body);
+    }
+
+ private:
+    InProcessAdmin() : runtime_(RuntimeOptions{.http_threads = 1, .handle_signals = false}) {}
+    Runtime runtime_;
+    std::unique_ptr<Gateway> gateway_;
+    std::thread thread_;
+};
+
+bool somebody_listens(std::string const& path) {
+    int const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof(address.sun_path)) {
+        return false;
+    }
+    path.copy(address.sun_path, path.size());
+    bool const connected =
+        connect(fd, reinterpret_cast<sockaddr const*>(&address), sizeof(address)) == 0;
+    close(fd);
+    return connected;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Admin>> connect_admin(LoadedConfig loaded) {
+    std::string const socket_path = loaded.config.data.dir + "/brickgate.sock";
+    if (somebody_listens(socket_path)) {
+        return std::make_unique<SocketAdmin>(socket_path);
+    }
+    return InProcessAdmin::open(std::move(loaded));
+}
+
+Result<json::object> ask(Admin& admin, std::string method, std::string target, json::object body) {
+    auto answer = admin.call(std::move(method), std::move(target), std::move(body));
+    if (!answer) {
+        return fail(std::move(answer.error()));
+    }
+    if (answer->status < 400) {
+        return std::move(answer->body);
+    }
+    auto const* const error = object_at(answer->body, "error");
+    auto const code =
+        error ? error_code_from(string_at(*error, "code").value_or("")) : std::nullopt;
+    Error told(code.value_or(ErrorCode::internal),
+               std::string(error ? string_at(*error, "message").value_or("") : ""));
+    return fail(std::move(told).with_hint(
+        std::string(error ? string_at(*error, "hint").value_or("") : "")));
+}
+
+}  // namespace brickgate::cli

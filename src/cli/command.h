@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What all commands share: the options they understand, the configuration they load, the way to the
+// gateway.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/load_config.h"
+#include "base/json.h"
+#include "base/result.h"
+
+namespace brickgate::cli {
+
+// Exit codes, as docs/operations.md lists them.
+enum Exit : int { ok = 0, failed = 1, usage = 64, unavailable = 69, in_use = 75, bad_config = 78 };
+
+struct Common {
+    std::string config_file;
+    ConfigValues flags;  // settings given on the command line, by name
+    bool json = false;
+};
+
+// Says what is wrong, each on a line of standard error, and gives the exit code for it.
+int complain(Error const& error);
+int complain(std::vector<std::string> const& lines);
+
+std::expected<LoadedConfig, int> load(Common const& common);
+
+// The gateway's API, wherever it is: the running daemon's socket, or the data folder opened here
+// and now.
+class Admin {
+ public:
+    struct Answer {
+        int status = 0;
+        json::object body;
+    };
+    virtual ~Admin() = default;
+    virtual Result<Answer> call(std::string method, std::string target, json::object body = {}) = 0;
+};
+// Errors: in_use and the data folder's.
+Result<std::unique_ptr<Admin>> connect_admin(LoadedConfig loaded);
+// The answer if it is a success; else what the gateway said is wrong.
+Result<json::object> ask(Admin& admin, std::string method, std::string target,
+                         json::object body = {});
+
+int run_serve(Common const& common);
+struct DemoOptions {
+    std::string sandbox_listen = "127.0.0.1:0";
+    bool listen_given = false;
+};
+int run_demo(Common const& common, DemoOptions const& options);
+struct SandboxCommand {
+    std::string listen = "127.0.0.1:3001";
+    std::string client_id = "brickgate-demo";
+    std::string client_secret = "brickgate-demo-secret";
+    std::vector<std::string> redirect_uris{"http://localhost:3000/callback"};
+    std::string state_file;
+};
+int run_sandbox(SandboxCommand const& options);
+struct LoginOptions {
+    std::string host;
+    std::string subject;
+    bool no_browser = false;
+};
+int run_login(Common const& common, LoginOptions const& options);
+struct TokenOptions {
+    std::string connection;
+    std::string host;
+    std::string output = "text";
+    int min_valid = 0;
+    bool force_refresh = false;
+};
+int run_token(Common const& common, TokenOptions const& options);
+struct ConnectionsOptions {
+    std::string action;  // list | show | explain | refresh | disconnect
+    std::string id;
+    std::string subject, workspace, status;
+};
+int run_connections(Common const& common, ConnectionsOptions const& options);
+struct ApiKeysOptions {
+    std::string action;  // create | list | revoke
+    std::string id, name;
+    std::vector<std::string> rights;
+    int expires_in = 0;
+};
+int run_api_keys(Common const& common, ApiKeysOptions const& options);
+int run_doctor(Common const& common);
+int run_config(Common const& common);
+
+}  // namespace brickgate::cli

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <iostream>
+
+#include "base/encoding.h"
+#include "cli/command.h"
+
+namespace brickgate::cli {
+
+namespace {
+
+std::string text_at(json::object const& object, std::string_view key) {
+    return std::string(string_at(object, key).value_or(""));
+}
+
+void print_row(json::object const& row) {
+    std::cout << text_at(row, "id") << "  " << text_at(row, "status");
+    if (!text_at(row, "reason").empty()) {
+        std::cout << " (" << text_at(row, "reason") << ")";
+    }
+    std::cout << "  " << text_at(row, "workspace") << "  "
+              << text_at(row.at("principal").as_object(), "user_name") << "  until "
+              << text_at(row, "expires_at") << '\n';
+}
+
+void print_explanation(json::object const& answer) {
+    std::cout << text_at(answer, "summary") << '\n';
+    if (!text_at(answer, "detail").empty()) {
+        std::cout << text_at(answer, "detail") << '\n';
+    }
+    std::cout << "Who must act: " << text_at(answer, "who_must_act");
+    if (!text_at(answer, "remedy").empty()) {
+        std::cout << ". " << text_at(answer, "remedy");
+    }
+    std::cout << '\n';
+    for (auto const& event : answer.at("events").as_array()) {
+        std::cout << "  " << text_at(event.as_object(), "at") << "  "
+                  << text_at(event.as_object(), "type") << '\n';
+    }
+}
+
+int list(Admin& admin, ConnectionsOptions const& options, bool as_json) {
+    FormFields filter{{"limit", "1000"}};
+    if (!options.subject.empty()) {
+        filter.emplace_back("subject", options.subject);
+    }
+    if (!options.workspace.empty()) {
+        filter.emplace_back("workspace", options.workspace);
+    }
+    if (!options.status.empty()) {
+        filter.emplace_back("status", options.status);
+    }
+    auto const answer = ask(admin, "GET", "/v1/connections?" + form_encode(filter));
+    if (!answer) {
+        return complain(answer.error());
+    }
+    if (as_json) {
+        std::cout << json::serialize(*answer) << '\n';
+        return Exit::ok;
+    }
+    auto const& items = answer->at("items").as_array();
+    for (auto const& item : items) {
+        print_row(item.as_object());
+    }
+    if (items.empty()) {
+        std::cout << "There are no connections yet: open /auth in a browser, or run brickgate "
+                     "login HOST.\n";
+    }
+    return Exit::ok;
+}
+
+}  // namespace
+
+int run_connections(Common const& common, ConnectionsOptions const& options) {
+    auto loaded = load(common);
+    if (!loaded) {
+        return loaded.error();
+    }
+    auto admin = connect_admin(std::move(*loaded));
+    if (!admin) {
+        return complain(admin.error());
+    }
+    if (options.action == "list") {
+        return list(**admin, options, common.json);
+    }
+    std::string const path = "/v1/connections/" + percent_encode(options.id);
+    bool const explain = options.action == "explain";
+    std::string const method = options.action == "disconnect" ? "DELETE"
+                               : options.action == "refresh"  ? "POST"
+                                                              : "GET";
+    std::string const tail = explain ? "/explain" : options.action == "refresh" ? "/refresh" : "";
+    auto const answer = ask(**admin, method, path + tail);
+    if (!answer) {
+        return complain(answer.error());
+    }
+    if (common.json || options.action == "show") {
+        std::cout << json::serialize(*answer) << '\n';
+    } else if (explain) {
+        print_explanation(*answer);
+    } else if (options.action == "disconnect") {
+        std::cout << "The tokens are erased here. Databricks has no way to revoke them from "
+                     "outside; the person ends the grant at\n  "
+                  << text_at(*answer, "end_the_grant_at") << '\n';
+    } else {
+        print_row(*answer);
+    }
+    return Exit::ok;
+}
+
+int run_api_keys(Common const& common, ApiKeysOptions const& options) {
+    auto loaded = load(common);
+    if (!loaded) {
+        return loaded.error();
+    }
+    auto admin = connect_admin(std::move(*loaded));
+    if (!admin) {
+        return complain(admin.error());
+    }
+    Result<json::object> answer = json::object();
+    if (options.action == "create") {
+        json::object body{{"name", options.name}};
+        json::array rights;
+        for (auto const& right : options.rights) {
+            rights.push_back(json::value(right));
+        }
+        body["rights"] = std::move(rights);
+        if (options.expires_in > 0) {
+            body["expires_in"] = options.expires_in;
+        }
+        answer = ask(**admin, "POST", "/v1/api-keys", std::move(body));
+    } else if (options.action == "revoke") {
+        answer = ask(**admin, "DELETE", "/v1/api-keys/" + percent_encode(options.id));
+    } else {
+        answer = ask(**admin, "GET", "/v1/api-keys");
+    }
+    if (!answer) {
+        return complain(answer.error());
+    }
+    if (common.json) {
+        std::cout << json::serialize(*answer) << '\n';
+    } else if (options.action == "create") {
+        std::cout << text_at(*answer, "key") << '\n';
+        std::cerr << "This key is shown once. Its id is " << text_at(*answer, "id") << ".\n";
+    } else if (options.action == "revoke") {
+        std::cout << "Revoked.\n";
+    } else {
+        for (auto const& item : answer->at("items").as_array()) {
+            auto const& key = item.as_object();
+            std::cout << text_at(key, "id") << "  " << text_at(key, "name") << "  "
+                      << json::serialize(key.at("rights")) << "  "
+                      << (text_at(key, "revoked_at").empty() ? "active" : "revoked") << '\n';
+        }
+    }
+    return Exit::ok;
+}
+
+}  // namespace brickgate::cli

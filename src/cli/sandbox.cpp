@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/sandbox.h"
+
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/sandbox_server.h"
+
+namespace brickgate::cli {
+
+SandboxServer::SandboxServer(Runtime& runtime) : runtime_(runtime) {}
+
+Result<std::string> SandboxServer::listen(std::string const& address,
+                                          std::vector<sandbox::App> apps, std::string state_file) {
+    ServerOptions options;
+    options.executors = runtime_.workers();
+    options.handler = [this](ServerRequest const& request) { return sandbox_->handle(request); };
+    server_ = std::make_unique<HttpServer>(std::move(options), clock_);
+    auto bound = server_->listen_tcp(ListenerKind::both, address);
+    if (!bound) {
+        return bound;
+    }
+    origin_ = "http://127.0.0.1:" + bound->substr(bound->rfind(':') + 1);
+    sandbox::SandboxOptions sandbox_options{origin_, std::move(apps), std::move(state_file)};
+    sandbox_ = std::make_unique<sandbox::Sandbox>(std::move(sandbox_options), runtime_.control(),
+                                                  clock_, random_, timers_);
+    server_->start();
+    runtime_.on_shutdown(
+        "sandbox", [this]() -> Task<void> { co_await server_->drain(std::chrono::seconds(1)); });
+    return origin_;
+}
+
+int run_sandbox(SandboxCommand const& options) {
+    set_up_log(LogLevel::info, LogFormat::automatic);
+    Runtime runtime(RuntimeOptions{.http_threads = 1});
+    SandboxServer server(runtime);
+    sandbox::App app{options.client_id, options.client_secret, options.redirect_uris,
+                     "Brickgate demo"};
+    auto const origin = server.listen(
+        options.listen, {std::move(app), sandbox::databricks_cli_app()}, options.state_file);
+    if (!origin) {
+        return complain(origin.error());
+    }
+    log(LogLevel::info, "ready", "The practice Databricks answers.", {{"sandbox", *origin}});
+    runtime.run();
+    return Exit::ok;
+}
+
+}  // namespace brickgate::cli
