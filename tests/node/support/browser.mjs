@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Debian's Chromium, driven by playwright-core. Screenshots go to build/screenshots: looking at them is part of a
+// change to a page.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { root } from './brickgate.mjs';
+
+const screenshots = join(root, 'build/screenshots');
+
+export const screens = {
+  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
+  desktop: { viewport: { width: 1280, height: 800 } },
+};
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-dev-shm-usage',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+}
+
+// A window of its own, with no cookies: {context, page, problems}. `problems` collects what must stay empty: script
+// and console errors, and requests to anywhere but this machine.
+export async function openWindow(browser, { screen = 'desktop', colorScheme = 'light', javaScriptEnabled = true } = {}) {
+  const context = await browser.newContext({ ...screens[screen], colorScheme, javaScriptEnabled, reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(`script: ${error.message}`));
+  page.on('console', (message) => { if (message.type() === 'error') problems.push(`console: ${message.text()}`); });
+  page.on('request', (request) => {
+    const { protocol, hostname } = new URL(request.url());
+    if (protocol.startsWith('http') && !['localhost', '127.0.0.1'].includes(hostname)) problems.push(`foreign request: ${request.url()}`);
+  });
+  return { context, page, problems };
+}
+
+export async function screenshot(page, name) {
+  mkdirSync(screenshots, { recursive: true });
+  await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+}
