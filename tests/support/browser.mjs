@@ -2,11 +2,11 @@
 // Debian's Chromium, driven by playwright-core. Screenshots go to build/screenshots: looking at them is part of a
 // change to a page.
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { root } from './brickgate.mjs';
 
-const screenshots = join(root, 'build/screenshots');
+const screenshots = join(dirname(fileURLToPath(import.meta.url)), '../../build/screenshots');
 
 export const screens = {
   phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
