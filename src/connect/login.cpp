@@ -88,7 +88,7 @@ Task<Result<LoginStart>> Login::begin(std::shared_ptr<Registration const> regist
         co_return fail(ErrorCode::return_to_denied,
                        "return_to is not one of the configured addresses.");
     }
-    if (wish.subject.size() > subject_bytes_max || clean_text(wish.subject) != wish.subject) {
+    if (clean_text(wish.subject, subject_bytes_max) != wish.subject) {
         co_return fail(ErrorCode::invalid_request,
                        "subject is at most 200 bytes of printable text.");
     }

@@ -18,7 +18,7 @@ std::string text_at(json::object const& object, std::string_view key) {
 // compare.
 std::optional<std::string> id_at(json::object const& object, std::string_view key) {
     auto const id = string_at(object, key);
-    if (!id || id->empty() || id->size() > id_bytes_max || clean_text(*id, id_bytes_max) != *id) {
+    if (!id || id->empty() || clean_text(*id, id_bytes_max) != *id) {
         return std::nullopt;
     }
     return std::string(*id);

@@ -94,6 +94,24 @@ TEST_F(Finish, T01_the_right_state_in_a_browser_without_the_cookie_is_refused) {
     expect_failed(callback(jar, attempt.answer()), ErrorCode::state_unknown);
 }
 
+TEST_F(Finish, T01_a_stranger_does_not_learn_where_the_attempt_would_have_returned_to) {
+    LoginWish wish;
+    wish.workspace = origin_a;
+    wish.return_to = "https://app.example/done";
+    expect_discovery();
+    Jar jar;
+    auto const attempt = visit_auth(jar, wish);
+    auto const late = visit_auth(jar, wish);
+    auto const early_answer = callback({}, attempt.answer());
+    clock.pass(601s);
+    auto const late_answer = callback({}, late.answer());
+    for (auto const& outcome : {early_answer, late_answer}) {
+        ASSERT_FALSE(outcome);
+        EXPECT_EQ(outcome.error().return_to, "");
+        EXPECT_EQ(outcome.error().workspace, "");
+    }
+}
+
 TEST_F(Finish, T01_a_cookie_with_one_bit_changed_is_refused) {
     Jar jar;
     auto const attempt = begun(jar);

@@ -127,6 +127,15 @@ TEST_F(Recover, a_connection_that_was_ended_meanwhile_does_not_come_back) {
     EXPECT_TRUE(spool.take_unresolved().empty());
 }
 
+TEST_F(Recover, a_connection_that_was_ended_before_does_not_stop_a_later_sign_in) {
+    ASSERT_TRUE(sign_in("user-7"));
+    ASSERT_TRUE(run_task(vault->disconnect(only_connection().id, {})));
+    clock.pass(1min);
+    auto entry = crash_after_spooling();
+    recover(std::move(entry));
+    EXPECT_EQ(connections(), 2U);
+}
+
 TEST_F(Recover, a_database_that_is_away_for_a_moment_costs_nothing) {
     expect_discovery();
     Jar jar;
@@ -180,6 +189,21 @@ TEST_F(Recover, what_is_refused_is_refused_after_a_crash_too_and_dropped) {
     registration.client.client_id = ClientId("client-2");
     register_anew();
     recover(std::move(entry));
+    EXPECT_EQ(connections(), 0U);
+    EXPECT_TRUE(spool.take_unresolved().empty());
+}
+
+TEST_F(Recover, T17_an_id_token_with_another_nonce_is_refused_after_a_crash_too) {
+    expect_discovery();
+    Jar jar;
+    auto const attempt = visit_auth(jar);
+    expect_tokens(tokens(RsaSigner::first().sign(claims("the nonce of another sign-in"))));
+    expect_keys();
+    expect_failed(callback(jar, attempt.answer()), ErrorCode::id_token_nonce);
+    spool.settled.clear();  // as if that run had not come to it
+    auto entries = spool.take_unresolved();
+    ASSERT_EQ(entries.size(), 1U);
+    run_task(login().recover(std::move(entries)));
     EXPECT_EQ(connections(), 0U);
     EXPECT_TRUE(spool.take_unresolved().empty());
 }
