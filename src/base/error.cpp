@@ -5,12 +5,15 @@
 #include <array>
 
 #include "base/encoding.h"
+#include "base/log.h"
 
 namespace brickgate {
 
 namespace {
 
 using enum ErrorCode;
+
+constexpr std::size_t detail_read_max = 4096;  // more of somebody's text is not looked at
 
 // The one table. Its order is the enumeration's, which is checked below.
 constexpr auto table = std::to_array<ErrorInfo>({
@@ -198,7 +201,8 @@ std::optional<ErrorCode> error_code_from(std::string_view name) {
 Error::Error(ErrorCode code, std::string message) : code_(code), message_(std::move(message)) {}
 
 Error&& Error::with_detail(std::string_view untrusted) && {
-    detail_ = clean_text(untrusted);
+    // Cleaned first, or an invisible character inside a token would hide it from redact().
+    detail_ = clean_text(redact(clean_text(untrusted, detail_read_max)));
     return std::move(*this);
 }
 

@@ -132,8 +132,8 @@ std::optional<ErrorCode> error_code_from(std::string_view name);
 class Error {
  public:
     Error(ErrorCode code, std::string message);
-    // Somebody else's words: control characters and invalid UTF-8 removed, cut to 200 bytes.
-    // Operators only.
+    // Somebody else's words: control characters, invalid UTF-8 and what looks like a token removed,
+    // cut to 200 bytes. Operators only.
     Error&& with_detail(std::string_view untrusted) &&;
     Error&& with_hint(std::string hint) &&;
     Error&& with_retry_after(std::chrono::seconds wait) &&;

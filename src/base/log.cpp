@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
-#include <mutex>
-#include <regex>
+
+#include "base/encoding.h"
 
 namespace brickgate {
 
@@ -59,6 +59,11 @@ std::string_view name_of(LogLevel level) {
     return "info";
 }
 
+// JSON escapes control characters by itself, but not what is no UTF-8.
+std::string for_json(std::string_view text) {
+    return redact(is_valid_utf8(text) ? std::string(text) : clean_text(text, text.size()));
+}
+
 std::string as_json(LogLevel level, std::string_view event, std::string_view message,
                     std::initializer_list<LogField> fields) {
     boost::json::object line;
@@ -67,12 +72,12 @@ std::string as_json(LogLevel level, std::string_view event, std::string_view mes
         std::chrono::duration_cast<std::chrono::milliseconds>(now.time.time_since_epoch()).count();
     line["level"] = name_of(level);
     line["event"] = event;
-    line["message"] = redact(message);
+    line["message"] = for_json(message);
     for (auto const& field : fields) {
         std::visit(
             [&](auto const& value) {
                 if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
-                    line[field.name()] = redact(value);
+                    line[field.name()] = for_json(value);
                 } else {
                     line[field.name()] = value;
                 }
@@ -103,7 +108,7 @@ std::string as_text(LogLevel level, std::string_view message,
             c = ' ';  // one event, one line
         }
     }
-    return line;
+    return clean_text(line, line.size());  // no bidi control turns it around on a terminal
 }
 
 }  // namespace
@@ -125,15 +130,6 @@ void log(LogLevel level, std::string_view event, std::string_view message,
     std::string const line =
         log_state.json ? as_json(level, event, message, fields) : as_text(level, message, fields);
     log_state.logger->log(level_of(level), "{}", line);
-}
-
-std::string redact(std::string_view text) {
-    static std::regex const token_like(
-        R"((doau[\w-]+|dose[\w-]+|dapi[0-9a-f]{32}(-\d+)?|eyJ[\w-]+\.[\w-]+\.[\w-]*|bg_[0-9a-f]{16}_\S+))");
-    static std::regex const named(
-        R"((code|state|code_verifier|client_secret|refresh_token|access_token|id_token)=[^&\s]+)");
-    std::string const once = std::regex_replace(std::string(text), token_like, "[redacted]");
-    return std::regex_replace(once, named, "$1=[redacted]");
 }
 
 }  // namespace brickgate
