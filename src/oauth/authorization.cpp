@@ -25,9 +25,15 @@ bool is_visible(std::string_view text) {  // VSCHAR of RFC 6749 appendix A
     return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7F; });
 }
 
-bool is_error_code(std::string_view text) {  // appendix A.7
-    return text.size() <= error_bytes_max && is_visible(text) &&
-           text.find_first_of("\"\\") == std::string_view::npos;
+bool is_error_char(char c) {  // appendix A.7 and A.8
+    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+// T24: what the RFC lets a description hold; the rest is dropped.
+std::string clean_description(std::string_view text) {
+    std::string out = clean_text(text);
+    std::erase_if(out, [](char c) { return !is_error_char(c); });
+    return out;
 }
 
 std::unexpected<Error> invalid(std::string_view name) {
@@ -114,11 +120,12 @@ Result<CallbackParameters> CallbackParameters::parse(std::string_view raw_query)
         }
         out.code = AuthorizationCode(Secret::from(std::move(*found.code)));
     } else {
-        if (found.error->empty() || !is_error_code(*found.error)) {
+        if (found.error->empty() || found.error->size() > error_bytes_max ||
+            !std::ranges::all_of(*found.error, is_error_char)) {
             return invalid("error");
         }
         out.error = *found.error;
-        out.error_description = clean_text(found.error_description.value_or(""));
+        out.error_description = clean_description(found.error_description.value_or(""));
     }
     if (found.iss && (found.iss->empty() || !is_visible(*found.iss))) {
         return invalid("iss");
@@ -150,6 +157,9 @@ Result<ValidatedCode> validate_callback(CallbackParameters&& parameters, Pending
         return fail(
             Error(ErrorCode::authorize_failed, "The workspace ended the sign-in with an error.")
                 .with_detail(parameters.error + ": " + parameters.error_description));
+    }
+    if (!parameters.code) {
+        return invalid("neither code nor error");
     }
     return ValidatedCode(std::move(*parameters.code));
 }

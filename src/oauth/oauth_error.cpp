@@ -131,6 +131,10 @@ std::optional<Seconds> parse_retry_after(std::string_view value, Time now) {
     if (failed == std::errc() && end == value.data() + value.size() && seconds >= 0) {
         return std::min(Seconds(seconds), longest);
     }
+    if (failed == std::errc::result_out_of_range && end == value.data() + value.size() &&
+        value.front() != '-') {
+        return longest;
+    }
     std::tm date{};
     std::string const text(value);
     char const* const rest = strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date);

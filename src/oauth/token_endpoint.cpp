@@ -13,8 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::size_t body_bytes_max = 64 * 1024;
 constexpr std::size_t token_bytes_max = 16 * 1024;
-constexpr std::int64_t expires_in_max = 31'536'000;  // a year
+constexpr std::int64_t expires_in_max = 31'536'000;  // a year; any token is renewed long before
 constexpr Seconds life_when_unsaid = 5min;           // the shortest that Databricks allows
 
 Secret form_of(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
@@ -54,9 +55,9 @@ Result<Secret> token_at(json::object const& body, std::string_view key) {
 }
 
 // The exp of a JWT, as a hint where the server does not say how long the token lives; never trusted
-// further.
-std::optional<Time> expiry_hint(Secret const& token) {
-    return token.expose([](std::string_view text) -> std::optional<Time> {
+// further. One that has passed already would have us refresh without end, so it says nothing.
+std::optional<Time> expiry_hint(Secret const& token, Time received_at) {
+    return token.expose([&](std::string_view text) -> std::optional<Time> {
         auto const first = text.find('.');
         auto const second = text.find('.', first + 1);
         if (first == std::string_view::npos || second == std::string_view::npos) {
@@ -71,8 +72,9 @@ std::optional<Time> expiry_hint(Secret const& token) {
             return std::nullopt;
         }
         auto const exp = integer_at(parsed->get_object(), "exp");
-        if (!exp || *exp <= 0 || *exp > 253'402'300'799) {
-            return std::nullopt;  // the year 9999
+        auto const now = std::chrono::floor<Seconds>(received_at).time_since_epoch().count();
+        if (!exp || *exp <= now || *exp > now + expires_in_max) {
+            return std::nullopt;
         }
         return Time(Seconds(*exp));
     });
@@ -91,6 +93,10 @@ Result<std::optional<Seconds>> expires_in_of(json::object const& body) {
         if (failed != std::errc() || end != text->data() + text->size()) {
             seconds = 0;
         }
+    } else if (auto const* number = value->if_double()) {  // 3600.0 is the number 3600 too
+        seconds = *number >= 1 && *number <= static_cast<double>(expires_in_max)
+                      ? static_cast<std::int64_t>(*number)
+                      : 0;
     } else {
         seconds = integer_at(body, "expires_in").value_or(0);
     }
@@ -125,7 +131,8 @@ Result<TokenSet> read(json::object const& body, Time received_at) {
     if (*expires_in) {
         tokens.expires_at = received_at + **expires_in;
     } else {
-        tokens.expires_at = expiry_hint(*access).value_or(received_at + life_when_unsaid);
+        tokens.expires_at =
+            expiry_hint(*access, received_at).value_or(received_at + life_when_unsaid);
     }
     tokens.access = AccessToken(std::move(*access));
     if (body.contains("refresh_token") && !body.at("refresh_token").is_null()) {
@@ -152,6 +159,9 @@ Result<TokenSet> read(json::object const& body, Time received_at) {
 }
 
 Result<TokenSet> read_body(std::string_view text, Time received_at) {
+    if (text.size() > body_bytes_max) {
+        return fail(ErrorCode::token_too_large, "The token answer is longer than 64 KiB.");
+    }
     auto const parsed = parse_json(text);
     if (!parsed) {
         if (parsed.error() == JsonFault::duplicate_key) {
@@ -197,6 +207,10 @@ HttpRequest make_refresh_request(std::string token_endpoint, ClientAuthenticatio
 HttpRequest make_client_credentials_request(std::string token_endpoint,
                                             ClientAuthentication const& client,
                                             Scopes const& scopes) {
+    if (scopes.empty()) {
+        return client.post(std::move(token_endpoint),
+                           form_of({{"grant_type", "client_credentials"}}));
+    }
     return client.post(std::move(token_endpoint), form_of({{"grant_type", "client_credentials"},
                                                            {"scope", scopes.to_string()}}));
 }
