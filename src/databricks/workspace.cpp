@@ -232,6 +232,9 @@ std::optional<HostKind> databricks_host_kind(std::string_view host) {
 }
 
 bool is_databricks_suffix(std::string_view host) {
+    if (!is_dns_name(host)) {
+        return false;  // evil.test%2f.databricks.com ends well, too
+    }
     static constexpr std::array<std::string_view, 5> suffixes{
         ".databricks.com", ".cloud.databricks.us", ".azuredatabricks.net", ".databricks.azure.us",
         ".databricks.azure.cn"};
