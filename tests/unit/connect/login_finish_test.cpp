@@ -53,6 +53,8 @@ TEST_F(Finish, a_good_answer_makes_a_connection_that_can_be_refreshed) {
     EXPECT_TRUE(vault->open_access(row)->secret().ct_equal(access_text));
     EXPECT_TRUE(vault->open_refresh(row)->secret().ct_equal("refresh-token-of-the-sandbox"));
 
+    EXPECT_EQ(row.last_attempt, spool.kept.front().identity.attempt);
+
     ASSERT_EQ(event_types(), std::vector<std::string>{"connection.connected"});
     EXPECT_EQ(store.rows().events.front().connection, row.id.value());
     EXPECT_TRUE(spool.take_unresolved().empty());

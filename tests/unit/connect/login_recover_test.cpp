@@ -136,6 +136,20 @@ TEST_F(Recover, a_connection_that_was_ended_before_does_not_stop_a_later_sign_in
     EXPECT_EQ(connections(), 2U);
 }
 
+TEST_F(Recover, another_persons_ended_connection_does_not_stop_a_sign_in) {
+    auto const entry = crash_after_spooling();
+    Jar jar;
+    auto const bob = visit_auth(jar, origin_a, "user-7");
+    auto claims_of_bob = claims(bob.nonce());
+    claims_of_bob["sub"] = "bob@example.com";
+    expect_tokens(tokens(RsaSigner::first().sign(claims_of_bob)));
+    auto const outcome = callback(jar, bob.answer());
+    ASSERT_TRUE(outcome);
+    ASSERT_TRUE(run_task(vault->disconnect(outcome->connection.id, {})));
+    recover(copy(entry));
+    EXPECT_EQ(connections(), 2U);
+}
+
 TEST_F(Recover, a_database_that_is_away_for_a_moment_costs_nothing) {
     expect_discovery();
     Jar jar;
