@@ -5,6 +5,7 @@
 
 #include <future>
 
+#include "app/from_config.h"
 #include "app/validate_config.h"
 #include "base/log.h"
 #include "connect/discovery.h"

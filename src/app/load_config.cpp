@@ -7,6 +7,7 @@
 #include <toml++/toml.h>
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include "app/dotenv.h"
@@ -20,7 +21,7 @@ namespace brickgate {
 
 namespace {
 
-std::string as_text(toml::node const& node) {
+std::optional<std::string> scalar_text(toml::node const& node) {
     if (auto const* text = node.as_string()) {
         return text->get();
     }
@@ -30,14 +31,20 @@ std::string as_text(toml::node const& node) {
     if (auto const* flag = node.as_boolean()) {
         return flag->get() ? "true" : "false";
     }
-    if (auto const* list = node.as_array()) {
-        std::string out;
-        for (auto const& entry : *list) {
-            out += (out.empty() ? "" : ",") + as_text(entry);
+    return std::nullopt;
+}
+
+// Entries of an array, each on its line.
+std::optional<std::string> lines_of(toml::array const& list) {
+    std::string out;
+    for (auto const& entry : list) {
+        auto const text = scalar_text(entry);
+        if (!text) {
+            return std::nullopt;
         }
-        return out;
+        out += *text + "\n";
     }
-    return {};
+    return out;
 }
 
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -58,64 +65,97 @@ std::size_t distance(std::string_view a, std::string_view b) {
     return row[b.size()];
 }
 
-std::string nearest_setting(std::string const& name) {
-    auto const found = std::ranges::min_element(
-        all_settings(), {}, [&](auto const& setting) { return distance(setting.name(), name); });
-    return found->name();
+Setting const* find_setting(std::string_view name) {
+    auto const all = all_settings();
+    auto const found =
+        std::ranges::find_if(all, [&](auto const& setting) { return setting.name() == name; });
+    return found == all.end() ? nullptr : &*found;
 }
 
-std::string nearest_environment(std::string const& name) {
-    auto const found = std::ranges::min_element(all_settings(), {}, [&](auto const& setting) {
-        return distance(setting.environment_name(), name);
-    });
-    return found->environment_name();
+// "there is no such setting", with the one that was probably meant.
+std::string unknown(std::string_view where, std::string const& name,
+                    std::string (*name_of)(Setting const&)) {
+    auto const nearest = std::ranges::min_element(
+        all_settings(), {}, [&](auto const& setting) { return distance(name_of(setting), name); });
+    return std::string(where) + ": there is no setting " + clean_text(name, 80) +
+           "; did you mean " + name_of(*nearest) + "?";
 }
 
-ConfigValues read_file(ConfigSources const& sources, std::vector<std::string>& errors) {
-    ConfigValues values;
-    if (sources.file_name.empty()) {
-        return values;
-    }
-    try {
-        auto const table = toml::parse(sources.file_text);
-        for (auto const& [section, node] : table) {
-            auto const* const inner = node.as_table();
-            if (!inner) {
-                errors.push_back(sources.file_name + ": '" + std::string(section.str()) +
-                                 "' must stand in a section, such as [server]");
-                continue;
-            }
-            for (auto const& [key, value] : *inner) {
-                values[std::string(section.str()) + "." + std::string(key.str())] = as_text(value);
-            }
+class FileReader {
+ public:
+    FileReader(ConfigSources const& sources, std::vector<std::string>& errors)
+        : sources_(sources), errors_(errors) {}
+
+    // nullopt: the file is no TOML, so that nothing is known of what it says.
+    std::optional<ConfigValues> read() {
+        if (sources_.file_name.empty()) {
+            return ConfigValues{};
         }
-    } catch (toml::parse_error const& error) {
-        errors.push_back(sources.file_name + ", line " + std::to_string(error.source().begin.line) +
-                         ": " + std::string(error.description()));
-    }
-    for (auto const& [name, value] : values) {
-        bool const known = std::ranges::any_of(
-            all_settings(), [&](auto const& setting) { return setting.name() == name; });
-        if (!known) {
-            errors.push_back(sources.file_name + ": there is no setting '" + name +
-                             "'; did you mean '" + nearest_setting(name) + "'?");
+        try {
+            for (auto const& [section, node] : toml::parse(sources_.file_text)) {
+                auto const* const inner = node.as_table();
+                if (!inner) {
+                    complain("'" + std::string(section.str()) +
+                             "' must stand in a section, such as [server]");
+                    continue;
+                }
+                for (auto const& [key, value] : *inner) {
+                    take(std::string(section.str()) + "." + std::string(key.str()), value);
+                }
+            }
+        } catch (toml::parse_error const& error) {
+            errors_.push_back(sources_.file_name + ", line " +
+                              std::to_string(error.source().begin.line) + ": " +
+                              std::string(error.description()));
+            return std::nullopt;
         }
+        return std::move(values_);
     }
-    return values;
+
+ private:
+    void complain(std::string const& what) { errors_.push_back(sources_.file_name + ": " + what); }
+
+    void take(std::string const& name, toml::node const& value) {
+        auto const* const setting = find_setting(name);
+        if (!setting) {
+            errors_.push_back(unknown(sources_.file_name, name,
+                                      [](Setting const& known) { return known.name(); }));
+            return;
+        }
+        auto const* const list = value.as_array();
+        auto text = setting->list && list ? lines_of(*list) : scalar_text(value);
+        if (!text) {
+            complain(name + (setting->list ? " must be a list of texts, or one text"
+                                           : " must be one text, number, true or false"));
+            return;
+        }
+        values_[name] = std::move(*text);
+    }
+
+    ConfigSources const& sources_;
+    std::vector<std::string>& errors_;
+    ConfigValues values_;
+};
+
+// Kubernetes tells every program of a service called brickgate where it is, in names that look
+// like settings.
+bool made_by_kubernetes(std::string_view name) {
+    return name.starts_with("BRICKGATE_SERVICE_") || name == "BRICKGATE_PORT" ||
+           name.starts_with("BRICKGATE_PORT_");
 }
 
 void refuse_unknown(ConfigValues const& environment, std::string_view where,
                     std::vector<std::string>& errors) {
     for (auto const& [name, value] : environment) {
-        if (!name.starts_with("BRICKGATE_")) {
+        if (!name.starts_with("BRICKGATE_") || made_by_kubernetes(name)) {
             continue;
         }
         bool const known = std::ranges::any_of(all_settings(), [&](auto const& setting) {
             return setting.environment_name() == name;
         });
         if (!known) {
-            errors.push_back(std::string(where) + ": there is no setting '" + name +
-                             "'; did you mean '" + nearest_environment(name) + "'?");
+            errors.push_back(unknown(
+                where, name, [](Setting const& setting) { return setting.environment_name(); }));
         }
     }
 }
@@ -127,73 +167,175 @@ struct Found {
 
 std::optional<Found> look_up(Setting const& setting, ConfigSources const& sources,
                              ConfigValues const& file) {
-    auto const in = [](ConfigValues const& values,
-                       std::string const& name) -> std::optional<std::string> {
-        auto const found = values.find(name);
-        if (found == values.end()) {
-            return std::nullopt;
-        }
-        return found->second;
+    auto const in = [](ConfigValues const& values, std::string_view name) -> std::string const* {
+        auto const found = values.find(std::string(name));
+        return found == values.end() ? nullptr : &found->second;
     };
-    if (auto value = in(sources.flags, setting.name())) {
+    if (auto const* value = in(sources.flags, setting.name())) {
         return Found{*value, "flag"};
     }
-    for (auto const& name : {setting.environment_name(), std::string(setting.plain_name)}) {
-        if (name.empty()) {
-            continue;
-        }
-        if (auto value = in(sources.environment, name)) {
-            return Found{*value, "environment " + name};
-        }
-    }
-    for (auto const& name : {setting.environment_name(), std::string(setting.plain_name)}) {
-        if (name.empty()) {
-            continue;
-        }
-        if (auto value = in(sources.dotenv, name)) {
-            return Found{*value, ".env " + name};
+    std::string const own = setting.environment_name();
+    for (auto const& [values, where] :
+         {std::pair{&sources.environment, "environment "}, std::pair{&sources.dotenv, ".env "}}) {
+        for (std::string_view const name : {std::string_view(own), setting.plain_name}) {
+            auto const* const value = in(*values, name);
+            if (value && !value->empty()) {
+                return Found{*value, where + std::string(name)};
+            }
         }
     }
-    if (auto value = in(file, setting.name())) {
+    if (auto const* value = in(file, setting.name())) {
         return Found{*value, sources.file_name};
     }
     return std::nullopt;
 }
 
-std::string read_text(std::filesystem::path const& path) {
+std::optional<std::string> read_text(std::string const& path) {
+    std::error_code ec;
     std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
+    if (!in || !std::filesystem::is_regular_file(path, ec)) {
+        return std::nullopt;
+    }
+    return std::string{std::istreambuf_iterator<char>(in), {}};
 }
 
-void wipe_from_environment(char const* name) {
-    if (char* const value = getenv(name)) {
+bool others_may_read(std::string const& path) {
+    struct stat about{};
+    return stat(path.c_str(), &about) == 0 && (about.st_mode & 0077) != 0;
+}
+
+// Out of /proc/<pid>/environ too, which is where getenv points.
+void wipe_from_environment(std::string const& name) {
+    if (char* const value = getenv(name.c_str())) {
         explicit_bzero(value, std::char_traits<char>::length(value));
     }
-    unsetenv(name);
+    unsetenv(name.c_str());
+}
+
+ConfigValues take_environment() {
+    ConfigValues out;
+    for (char** entry = environ; entry && *entry; ++entry) {
+        std::string_view const text = *entry;
+        auto const equals = text.find('=');
+        if (equals != std::string_view::npos) {
+            out.emplace(text.substr(0, equals), text.substr(equals + 1));
+        }
+    }
+    for (auto const& setting : all_settings()) {
+        if (setting.secret) {
+            wipe_from_environment(setting.environment_name());
+            wipe_from_environment(std::string(setting.plain_name));
+        }
+    }
+    return out;
+}
+
+void read_dotenv(ConfigSources& sources, std::vector<std::string>& warnings) {
+    std::error_code ec;
+    if (!std::filesystem::is_regular_file(".env", ec)) {
+        return;  // none, or a folder: Python's virtual environments are called so
+    }
+    auto text = read_text(".env");
+    if (!text) {
+        warnings.emplace_back(".env cannot be read");
+        return;
+    }
+    sources.dotenv = parse_dotenv(*text);
+    wipe(*text);
+    bool const has_secret = std::ranges::any_of(all_settings(), [&](auto const& setting) {
+        return setting.secret && (sources.dotenv.contains(setting.environment_name()) ||
+                                  sources.dotenv.contains(std::string(setting.plain_name)));
+    });
+    if (has_secret && others_may_read(".env")) {
+        warnings.emplace_back(".env holds a secret and can be read by others: chmod 600 .env");
+    }
+}
+
+Result<void> read_file(ConfigSources& sources, std::string const& config_file) {
+    std::string const file = config_file.empty() ? "brickgate.toml" : config_file;
+    std::error_code ec;
+    if (config_file.empty() && !std::filesystem::exists(file, ec)) {
+        return {};
+    }
+    auto text = read_text(file);
+    if (!text) {
+        return fail(ErrorCode::config_invalid,
+                    "The configuration file " + file + " cannot be read.");
+    }
+    sources.file_name = file;
+    sources.file_is_wide = others_may_read(file);
+    sources.file_text = std::move(*text);
+    return {};
+}
+
+std::string default_data_dir(ConfigValues const& environment) {
+    auto const value = [&](char const* name) {
+        auto const found = environment.find(name);
+        return found == environment.end() ? std::string() : found->second;
+    };
+    if (auto const folder = value("STATE_DIRECTORY"); !folder.empty()) {
+        return folder.substr(0, folder.find(':'));  // of the service manager
+    }
+    if (auto const state = value("XDG_STATE_HOME"); state.starts_with('/')) {
+        return state + "/brickgate";
+    }
+    std::string const home = value("HOME");
+    return home.empty() ? "/var/lib/brickgate" : home + "/.local/state/brickgate";
+}
+
+void keep_secrets(LoadedConfig& loaded, LoadedConfig const& before) {
+    auto const keep = [](Secret& now, Secret const& then) {
+        if (now.empty()) {
+            now = then.clone();
+        }
+    };
+    keep(loaded.config.databricks.client_secret, before.config.databricks.client_secret);
+    keep(loaded.config.data.root_key, before.config.data.root_key);
 }
 
 }  // namespace
 
-std::expected<LoadedConfig, std::vector<std::string>> load_config(ConfigSources const& sources) {
+ConfigSources::~ConfigSources() {
+    for (auto* const values : {&flags, &environment, &dotenv}) {
+        for (auto& [name, value] : *values) {
+            wipe(value);
+        }
+    }
+    wipe(file_text);
+}
+
+std::expected<LoadedConfig, std::vector<std::string>> load_config(ConfigSources const& sources,
+                                                                  LoadedConfig const* before) {
     std::vector<std::string> errors;
     LoadedConfig loaded;
-    auto const file = read_file(sources, errors);
+    auto const file = FileReader(sources, errors).read();
     refuse_unknown(sources.environment, "environment", errors);
     refuse_unknown(sources.dotenv, ".env", errors);
     for (auto const& setting : all_settings()) {
-        auto const found = look_up(setting, sources, file);
+        auto found = look_up(setting, sources, file.value_or(ConfigValues{}));
         loaded.source[setting.name()] = found ? found->source : "default";
         if (!found) {
             continue;
         }
         if (auto const set = setting.set(loaded.config, found->value); !set) {
-            errors.push_back(setting.name() + " (" + found->source + ") " + set.error().message());
+            errors.push_back(setting.name() + " (" + found->source + "): " + set.error().message());
+        }
+        if (setting.secret) {
+            wipe(found->value);
+        }
+        if (setting.secret && found->source == sources.file_name && sources.file_is_wide) {
+            loaded.warnings.push_back(sources.file_name +
+                                      " holds a secret and can be read by others: chmod 600 " +
+                                      sources.file_name);
         }
     }
     if (loaded.config.data.dir.empty()) {
-        loaded.config.data.dir = sources.state_folder + "/brickgate";
+        loaded.config.data.dir = sources.default_data_dir;
     }
-    if (errors.empty()) {
+    if (before) {
+        keep_secrets(loaded, *before);
+    }
+    if (file) {
         validate_config(loaded, errors);
     }
     if (!errors.empty()) {
@@ -206,43 +348,12 @@ Result<ConfigSources> read_sources(ConfigValues flags, std::string const& config
                                    std::vector<std::string>& warnings) {
     ConfigSources sources;
     sources.flags = std::move(flags);
-    for (char** entry = environ; *entry; ++entry) {
-        std::string_view const text = *entry;
-        auto const equals = text.find('=');
-        if (equals == std::string_view::npos) {
-            continue;
-        }
-        sources.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+    sources.environment = take_environment();
+    sources.default_data_dir = default_data_dir(sources.environment);
+    read_dotenv(sources, warnings);
+    if (auto const read = read_file(sources, config_file); !read) {
+        return fail(read.error());
     }
-    for (auto const* const name :
-         {"CLIENT_SECRET", "BRICKGATE_DATABRICKS_CLIENT_SECRET", "BRICKGATE_DATA_ROOT_KEY"}) {
-        wipe_from_environment(name);
-    }
-    if (std::filesystem::exists(".env")) {
-        sources.dotenv = parse_dotenv(read_text(".env"));
-        struct stat about{};
-        if (stat(".env", &about) == 0 && (about.st_mode & 0077) != 0 &&
-            sources.dotenv.contains("CLIENT_SECRET")) {
-            warnings.emplace_back(".env holds a secret and can be read by others: chmod 600 .env");
-        }
-    }
-    std::string const file = config_file.empty() ? "brickgate.toml" : config_file;
-    if (std::filesystem::exists(file)) {
-        sources.file_name = file;
-        sources.file_text = read_text(file);
-    } else if (!config_file.empty()) {
-        return fail(ErrorCode::config_invalid,
-                    "There is no configuration file " + config_file + ".");
-    }
-    auto const value = [&](char const* name) {
-        auto const found = sources.environment.find(name);
-        return found == sources.environment.end() ? std::string() : found->second;
-    };
-    std::string const state = value("XDG_STATE_HOME");
-    std::string const home = value("HOME");
-    sources.state_folder = !state.empty()  ? state
-                           : !home.empty() ? home + "/.local/state"
-                                           : "/var/lib";
     return sources;
 }
 

@@ -3,7 +3,6 @@
 // From flags, environment, .env, file and defaults to one checked Config, each value with its
 // source (docs/adr/0007). All errors at once. The sources are arguments; read_sources gathers the
 // real ones.
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,12 +15,18 @@ namespace brickgate {
 using ConfigValues = std::map<std::string, std::string>;
 
 struct ConfigSources {
+    ConfigSources() = default;
+    ConfigSources(ConfigSources&&) = default;
+    ConfigSources& operator=(ConfigSources&&) = default;
+    ~ConfigSources();  // overwrites what it holds: secrets are among it
+
     ConfigValues flags;        // by setting name: "server.listen"
     ConfigValues environment;  // by environment name
     ConfigValues dotenv;       // likewise
     std::string file_text;
-    std::string file_name;     // empty: there is none
-    std::string state_folder;  // where the data folder is by default
+    std::string file_name;      // empty: there is none
+    bool file_is_wide = false;  // others may read it
+    std::string default_data_dir;
 };
 
 struct LoadedConfig {
@@ -30,10 +35,13 @@ struct LoadedConfig {
     std::vector<std::string> warnings;
 };
 
-std::expected<LoadedConfig, std::vector<std::string>> load_config(ConfigSources const& sources);
+// A value that is set but empty counts as not set in the environment and in .env. `before`: on a
+// reload, for the secrets, which the environment no longer has.
+std::expected<LoadedConfig, std::vector<std::string>> load_config(
+    ConfigSources const& sources, LoadedConfig const* before = nullptr);
 
 // The process's own environment, .env of the working folder, brickgate.toml there or `config_file`.
-// Secrets are taken out of the environment.
+// Secrets are taken out of the environment (T65). Errors: config_invalid.
 Result<ConfigSources> read_sources(ConfigValues flags, std::string const& config_file,
                                    std::vector<std::string>& warnings);
 

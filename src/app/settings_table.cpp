@@ -12,16 +12,25 @@ std::unexpected<Error> bad(std::string why) {
     return fail(ErrorCode::config_invalid, std::move(why));
 }
 
-std::string trimmed(std::string_view text) {
+std::string_view trimmed_view(std::string_view text) {
     auto const first = text.find_first_not_of(" \t\r\n");
     if (first == std::string_view::npos) {
         return {};
     }
-    return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
+    return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
+std::string trimmed(std::string_view text) {
+    return std::string(trimmed_view(text));
+}
+
+// Line breaks, where there are any, are the only separators: an array of the file comes so, and its
+// entries may hold commas.
 std::vector<std::string> words_of(std::string_view text, std::string_view separators) {
     std::vector<std::string> out;
+    if (text.find('\n') != std::string_view::npos) {
+        separators = "\n";
+    }
     while (!text.empty()) {
         auto const end = std::min(text.find_first_of(separators), text.size());
         auto word = trimmed(text.substr(0, end));
@@ -55,109 +64,105 @@ Result<std::int64_t> number(std::string const& text, std::int64_t least, std::in
     return value;
 }
 
-template <auto Section, auto Member>
-Setting text(std::string_view section, std::string_view key, std::string_view plain,
-             std::string_view about) {
-    return {section,
-            key,
-            plain,
-            about,
-            false,
-            [](Config& config, std::string const& value) -> Result<void> {
-                (config.*Section).*Member = trimmed(value);
-                return {};
-            },
-            [](Config const& config) { return (config.*Section).*Member; }};
+// What text(), flag() and their kin have in common.
+Setting plain(std::string_view section, std::string_view key, std::string_view about) {
+    Setting setting;
+    setting.section = section;
+    setting.key = key;
+    setting.about = about;
+    return setting;
 }
 
 template <auto Section, auto Member>
-Setting secret(std::string_view section, std::string_view key, std::string_view plain,
+Setting text(std::string_view section, std::string_view key, std::string_view plain_name,
+             std::string_view about) {
+    Setting setting = plain(section, key, about);
+    setting.plain_name = plain_name;
+    setting.set = [](Config& config, std::string const& value) -> Result<void> {
+        (config.*Section).*Member = trimmed(value);
+        return {};
+    };
+    setting.show = [](Config const& config) { return (config.*Section).*Member; };
+    return setting;
+}
+
+template <auto Section, auto Member>
+Setting secret(std::string_view section, std::string_view key, std::string_view plain_name,
                std::string_view about) {
-    return {section,
-            key,
-            plain,
-            about,
-            true,
-            [](Config& config, std::string const& value) -> Result<void> {
-                (config.*Section).*Member = Secret::copy_of(value);
-                return {};
-            },
-            [](Config const& config) {
-                return std::string(((config.*Section).*Member).empty() ? "" : "(set, not shown)");
-            }};
+    Setting setting = plain(section, key, about);
+    setting.plain_name = plain_name;
+    setting.secret = true;
+    setting.set = [](Config& config, std::string const& value) -> Result<void> {
+        (config.*Section).*Member = Secret::copy_of(trimmed_view(value));
+        return {};
+    };
+    setting.show = [](Config const& config) {
+        return std::string(((config.*Section).*Member).empty() ? "" : "(set, not shown)");
+    };
+    return setting;
 }
 
 template <auto Section, auto Member>
 Setting list(std::string_view section, std::string_view key, std::string_view about,
              std::string_view separators = ",") {
-    return {section,
-            key,
-            "",
-            about,
-            false,
-            [separators](Config& config, std::string const& value) -> Result<void> {
-                (config.*Section).*Member = words_of(value, separators);
-                return {};
-            },
-            [](Config const& config) { return joined((config.*Section).*Member, ", "); }};
+    Setting setting = plain(section, key, about);
+    setting.list = true;
+    setting.set = [separators](Config& config, std::string const& value) -> Result<void> {
+        (config.*Section).*Member = words_of(value, separators);
+        return {};
+    };
+    setting.show = [](Config const& config) { return joined((config.*Section).*Member, ", "); };
+    return setting;
 }
 
 template <auto Section, auto Member>
 Setting flag(std::string_view section, std::string_view key, std::string_view about) {
-    return {section,
-            key,
-            "",
-            about,
-            false,
-            [](Config& config, std::string const& value) -> Result<void> {
-                if (value != "true" && value != "false") {
-                    return bad("must be true or false");
-                }
-                (config.*Section).*Member = value == "true";
-                return {};
-            },
-            [](Config const& config) {
-                return std::string((config.*Section).*Member ? "true" : "false");
-            }};
+    Setting setting = plain(section, key, about);
+    setting.set = [](Config& config, std::string const& value) -> Result<void> {
+        if (value != "true" && value != "false") {
+            return bad("must be true or false");
+        }
+        (config.*Section).*Member = value == "true";
+        return {};
+    };
+    setting.show = [](Config const& config) {
+        return std::string((config.*Section).*Member ? "true" : "false");
+    };
+    return setting;
 }
 
 template <auto Section, auto Member>
 Setting count(std::string_view section, std::string_view key, std::string_view about,
               std::int64_t least, std::int64_t most) {
-    return {section,
-            key,
-            "",
-            about,
-            false,
-            [least, most](Config& config, std::string const& value) -> Result<void> {
-                auto const read = number(trimmed(value), least, most);
-                if (!read) {
-                    return std::unexpected(read.error());
-                }
-                (config.*Section).*Member = static_cast<unsigned>(*read);
-                return {};
-            },
-            [](Config const& config) { return std::to_string((config.*Section).*Member); }};
+    Setting setting = plain(section, key, about);
+    setting.set = [least, most](Config& config, std::string const& value) -> Result<void> {
+        auto const read = number(trimmed(value), least, most);
+        if (!read) {
+            return std::unexpected(read.error());
+        }
+        (config.*Section).*Member = static_cast<unsigned>(*read);
+        return {};
+    };
+    setting.show = [](Config const& config) { return std::to_string((config.*Section).*Member); };
+    return setting;
 }
 
 template <auto Section, auto Member>
 Setting seconds(std::string_view section, std::string_view key, std::string_view about,
                 std::int64_t least, std::int64_t most) {
-    return {
-        section,
-        key,
-        "",
-        about,
-        false,
-        [least, most](Config& config, std::string const& value) -> Result<void> {
-            auto const read = number(trimmed(value), least, most);
-            if (!read) {
-                return std::unexpected(read.error());
-            }
-            (config.*Section).*Member = std::chrono::seconds(*read);
-            return {};
-        },
-        [](Config const& config) { return std::to_string(((config.*Section).*Member).count()); }};
+    Setting setting = plain(section, key, about);
+    setting.set = [least, most](Config& config, std::string const& value) -> Result<void> {
+        auto const read = number(trimmed(value), least, most);
+        if (!read) {
+            return std::unexpected(read.error());
+        }
+        (config.*Section).*Member = std::chrono::seconds(*read);
+        return {};
+    };
+    setting.show = [](Config const& config) {
+        return std::to_string(((config.*Section).*Member).count());
+    };
+    return setting;
 }
 
 Setting choice(Setting setting, std::vector<std::string> allowed) {

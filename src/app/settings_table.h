@@ -18,7 +18,8 @@ struct Setting {
     std::string_view plain_name;  // CLIENT_ID and its kin; may be empty
     std::string_view about;
     bool secret = false;
-    std::function<Result<void>(Config&, std::string const&)> set;
+    bool list = false;  // entries are separated by commas, or by line breaks
+    std::function<Result<void>(Config&, std::string const&)> set;  // the error: "must be ..."
     std::function<std::string(Config const&)> show;
 
     std::string name() const { return std::string(section) + "." + std::string(key); }

@@ -2,34 +2,338 @@
 #include "app/validate_config.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
+#include "app/settings_table.h"
 #include "base/encoding.h"
+#include "databricks/workspace.h"
 #include "net/address_guard.h"
 #include "oauth/metadata.h"
-#include "vault/record.h"
+#include "oauth/types.h"
+#include "vault/keyring.h"
 
 namespace brickgate {
 
 namespace {
 
-struct Url {
-    std::string scheme, host, path;
-};
-
-std::optional<Url> parse_url(std::string const& text) {
-    std::string const origin = origin_of(text);
-    if (origin.empty()) {
-        return std::nullopt;
-    }
-    auto const after = text.find_first_of("/?#", text.find("://") + 3);
-    Url url{origin.substr(0, origin.find("://")), host_of(text),
-            after == std::string::npos ? "" : text.substr(after)};
-    return url;
-}
+// Paths of our own below the base path, none of which a callback may have.
+constexpr std::array<std::string_view, 10> own_paths{
+    "/",        "/auth", "/favicon.ico", "/healthz", "/readyz",
+    "/metrics", "/v1/",  "/connect/",    "/assets/", "/openapi.yaml"};
 
 bool is_loopback_name(std::string_view host) {
     return host == "localhost" || host == "127.0.0.1" || host == "[::1]";
+}
+
+bool is_listen_address(std::string_view address) {
+    auto const port = port_of(address);
+    bool const digits = !port.empty() && port.size() <= 5 &&
+                        port.find_first_not_of("0123456789") == std::string::npos;
+    if (!digits || std::stoi(port) > 65535) {
+        return false;
+    }
+    auto host = address.substr(0, address.size() - port.size() - 1);
+    bool const bracketed = host.starts_with('[') && host.ends_with(']');
+    if (bracketed) {
+        host = host.substr(1, host.size() - 2);
+    }
+    auto const ip = IpAddress::parse(host);
+    return host == "localhost" || (ip && ip->is_v4() != bracketed);
+}
+
+bool is_plain_path(std::string_view path) {
+    constexpr std::string_view plain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+    return path.find_first_not_of(plain) == std::string_view::npos &&
+           path.find("//") == std::string_view::npos && path.find("/.") == std::string_view::npos;
+}
+
+class Validator {
+ public:
+    Validator(LoadedConfig& loaded, std::vector<std::string>& errors)
+        : loaded_(loaded), config_(loaded.config), errors_(errors) {}
+
+    void run() {
+        check_server();
+        follow_public_url();
+        check_hosts();
+        check_client();
+        check_scopes();
+        check_networks();
+        check_redirect_uri();
+        check_endpoints();
+        check_rest();
+    }
+
+ private:
+    void complain(std::string const& setting, std::string const& what) {
+        errors_.push_back(setting + " (" + loaded_.source[setting] + "): " + what);
+    }
+    void warn(std::string warning) { loaded_.warnings.push_back(std::move(warning)); }
+
+    // https, or http where it stays on this machine.
+    bool check_url(std::string const& setting, std::string const& url) {
+        std::string const origin = origin_of(url);
+        if (origin.empty() || url.find_first_of(" \\\t\n") != std::string::npos) {
+            complain(setting, "must be a complete address, such as https://gate.example.com");
+        } else if (url.find_first_of("#@") != std::string::npos) {
+            complain(setting, "must have no fragment and no user name");
+        } else if (origin.starts_with("http://") && !is_loopback_name(host_of(url))) {
+            complain(setting, "must be https; http is for localhost only");
+        } else if (!origin.starts_with("https://") && !origin.starts_with("http://")) {
+            complain(setting, "must be https");
+        } else {
+            return true;
+        }
+        return false;
+    }
+
+    void check_server();
+    void follow_public_url();
+    void check_hosts();
+    void check_client();
+    void check_scopes();
+    void check_networks();
+    void check_redirect_uri();
+    void check_endpoints();
+    void check_rest();
+
+    LoadedConfig& loaded_;
+    Config& config_;
+    std::vector<std::string>& errors_;
+    HostAllowList hosts_;
+};
+
+void Validator::check_server() {
+    auto const& server = config_.server;
+    if (!is_listen_address(server.listen)) {
+        complain("server.listen", "must be an address and a port, such as 127.0.0.1:3000");
+    } else if (port_of(server.listen) == "0" && server.public_url.empty() &&
+               config_.databricks.redirect_uri.empty()) {
+        complain("server.listen",
+                 "port 0 takes any free port; then server.public_url must say what browsers see");
+    }
+    bool const socket = server.private_listen.starts_with("unix:/");
+    if (!server.private_listen.empty() && !socket && !is_listen_address(server.private_listen)) {
+        complain("server.private_listen",
+                 "must be an address and a port, such as 127.0.0.1:3001, or unix:/path");
+    } else if (!server.private_listen.empty() && server.private_listen == server.listen &&
+               port_of(server.listen) != "0") {
+        complain("server.private_listen", "must differ from server.listen");
+    }
+    for (auto const& proxy : server.trusted_proxies) {
+        if (!Network::parse(proxy)) {
+            complain("server.trusted_proxies",
+                     "'" + clean_text(proxy, 60) + "' is not an address or a network");
+        }
+    }
+}
+
+// Without a word of its own it is where people come back to, else this machine.
+void Validator::follow_public_url() {
+    auto& url = config_.server.public_url;
+    bool const given = !url.empty();
+    if (!given && !config_.databricks.redirect_uri.empty()) {
+        url = origin_of(config_.databricks.redirect_uri);
+        return;  // what is wrong with it is said of the redirect URI
+    }
+    if (!given && !listens_on_loopback(config_.server.listen)) {
+        complain("server.public_url",
+                 "is needed, since server.listen is not a loopback address: what do browsers see?");
+        return;
+    }
+    if (!given) {
+        url = "http://localhost:" + port_of(config_.server.listen);
+        return;
+    }
+    while (url.ends_with('/')) {
+        url.pop_back();
+    }
+    bool const plain = is_plain_path(path_of(url)) && url.find('?') == std::string::npos;
+    if (check_url("server.public_url", url) && !plain) {
+        complain("server.public_url", "must have a plain path and no query");
+    }
+}
+
+void Validator::check_hosts() {
+    auto const& databricks = config_.databricks;
+    auto const plain_http = [&](std::string const& setting, std::string const& origin) {
+        if (origin.starts_with("http://")) {
+            warn(setting + " " + origin +
+                 " is plain http, which is accepted for loopback addresses only");
+        }
+    };
+    if (!databricks.host.empty()) {
+        auto const typed = TypedHost::parse(databricks.host);
+        if (!typed) {
+            complain("databricks.host", typed.error().message());
+        } else if (auto const added = hosts_.add(typed->origin()); !added) {
+            complain("databricks.host", added.error().message());
+        } else {
+            plain_http("DATABRICKS_HOST", typed->origin());
+        }
+    }
+    for (auto const& host : databricks.hosts) {
+        auto const added = hosts_.add(host);
+        if (!added) {
+            complain("databricks.hosts", added.error().message());
+        } else {
+            plain_http("databricks.hosts", host);
+        }
+    }
+}
+
+void Validator::check_client() {
+    auto const& databricks = config_.databricks;
+    bool const secret = !databricks.client_secret.empty();
+    auto const& method = databricks.client_authentication;
+    if (secret && databricks.client_id.empty()) {
+        complain("databricks.client_secret", "is set, but CLIENT_ID is not");
+    }
+    if (databricks.client_id.find_first_of(" \t<>\"") != std::string::npos) {
+        complain("databricks.client_id",
+                 "is no client id: copy it from the account console, App connections");
+    }
+    if (method.starts_with("client_secret") && !secret) {
+        complain("databricks.client_authentication", "asks for CLIENT_SECRET, which is not set");
+    }
+    if (method == "none" && secret) {
+        complain("databricks.client_authentication", "is none, but CLIENT_SECRET is set");
+    }
+}
+
+void Validator::check_scopes() {
+    auto const& scopes = config_.databricks.scopes;
+    if (scopes.empty()) {
+        complain("databricks.scopes", "must name at least one scope");
+    }
+    for (auto const& scope : scopes) {
+        if (!Scopes::parse(scope)) {
+            complain("databricks.scopes", "'" + clean_text(scope, 40) + "' is not a scope");
+        }
+    }
+    if (!scopes.empty() && std::ranges::find(scopes, "offline_access") == scopes.end()) {
+        warn(
+            "databricks.scopes lacks offline_access: nobody gets a refresh token, and each "
+            "connection ends with its first token");
+    }
+}
+
+void Validator::check_networks() {
+    for (auto const& network : config_.databricks.allowed_networks) {
+        if (!Network::parse(network)) {
+            complain("databricks.allowed_networks",
+                     "'" + clean_text(network, 60) + "' is not a network such as 10.1.0.0/16");
+        }
+    }
+}
+
+void Validator::check_redirect_uri() {
+    std::string const setting = "databricks.redirect_uri";
+    auto& redirect = config_.databricks.redirect_uri;
+    auto const& public_url = config_.server.public_url;
+    if (redirect.empty()) {
+        redirect = public_url.empty() ? "" : public_url + "/callback";
+        return;
+    }
+    if (!check_url(setting, redirect)) {
+        return;
+    }
+    std::string path = path_of(redirect);
+    if (path.empty() || path == "/" || !is_plain_path(path)) {
+        complain(setting, "needs a plain path, such as /callback, and no query");
+        return;
+    }
+    // The browser sends its cookie to the host and scheme that it had it from.
+    bool const same = host_of(redirect) == host_of(public_url) &&
+                      redirect.starts_with("https:") == public_url.starts_with("https:");
+    if (!origin_of(public_url).empty() && !same) {
+        complain(setting, "is on another host than server.public_url " + public_url +
+                              ", so that the browser's cookie would not come along");
+        return;
+    }
+    std::string const base = path_of(public_url);
+    if (!path.starts_with(base + "/")) {
+        complain(setting, "must be below server.public_url " + public_url);
+        return;
+    }
+    path.erase(0, base.size());
+    bool const taken = std::ranges::any_of(own_paths, [&](auto own) {
+        return path == own || (own.size() > 1 && own.ends_with('/') && path.starts_with(own));
+    });
+    if (taken) {
+        complain(setting, "has a path that the gateway uses itself; take /callback");
+    }
+}
+
+void Validator::check_endpoints() {
+    auto const& databricks = config_.databricks;
+    bool const authorize = !databricks.authorization_endpoint.empty();
+    bool const token = !databricks.token_endpoint.empty();
+    if (authorize != token) {
+        complain(authorize ? "databricks.authorization_endpoint" : "databricks.token_endpoint",
+                 "databricks.authorization_endpoint and databricks.token_endpoint go together");
+    }
+    if (!databricks.jwks_uri.empty() && !token) {
+        complain("databricks.jwks_uri",
+                 "goes with databricks.authorization_endpoint and databricks.token_endpoint");
+    }
+    if (authorize && databricks.host.empty()) {
+        complain("databricks.authorization_endpoint", "needs DATABRICKS_HOST to be set as well");
+    }
+    auto const check = [&](std::string const& setting, std::string const& url) {
+        // The secret goes to listed hosts only (T12).
+        if (!url.empty() && check_url(setting, url) && !hosts_.admit(origin_of(url))) {
+            complain(setting,
+                     "is on a host that is neither DATABRICKS_HOST nor listed under "
+                     "databricks.hosts");
+        }
+    };
+    check("databricks.authorization_endpoint", databricks.authorization_endpoint);
+    check("databricks.token_endpoint", databricks.token_endpoint);
+    check("databricks.jwks_uri", databricks.jwks_uri);
+}
+
+void Validator::check_rest() {
+    for (auto const& url : config_.app.return_to) {
+        check_url("app.return_to", url);
+    }
+    auto const& name = config_.app.name;
+    if (clean_text(name) != name || name.empty() || name.size() > 60) {
+        complain("app.name", "must be 1 to 60 bytes of printable text");
+    }
+    std::error_code ec;
+    if (!config_.tls.ca_file.empty() &&
+        !std::filesystem::is_regular_file(config_.tls.ca_file, ec)) {
+        complain("tls.ca_file", "there is no file " + config_.tls.ca_file);
+    }
+    if (!config_.tls.proxy.empty() && !config_.tls.proxy.starts_with("http://")) {
+        complain("tls.proxy", "must be an address such as http://proxy.corp.example:3128");
+    }
+    if (config_.refresh.serve_margin > config_.refresh.lead_max) {
+        complain("refresh.serve_margin", "must not be longer than refresh.lead_max");
+    }
+    if (config_.data.root_key.empty()) {
+        return;
+    }
+    auto const parsed =
+        config_.data.root_key.expose([](std::string_view text) { return parse_root_keys(text); });
+    if (!parsed) {
+        complain("data.root_key", parsed.error().message());
+    }
+    if (!config_.data.root_key_file.empty()) {
+        complain("data.root_key", "and data.root_key_file are both set; keep one of them");
+    }
+    warn("the root key comes from data.root_key (" + loaded_.source["data.root_key"] +
+         "); a file with mode 0400 is better");
+}
+
+}  // namespace
+
+bool listens_on_loopback(std::string_view address) {
+    auto const host = address.substr(0, address.rfind(':'));
+    return is_loopback_name(host) || host.starts_with("127.");
 }
 
 std::string port_of(std::string_view address) {
@@ -37,250 +341,14 @@ std::string port_of(std::string_view address) {
     return colon == std::string_view::npos ? std::string() : std::string(address.substr(colon + 1));
 }
 
-bool is_listen_address(std::string_view address) {
-    auto const port = port_of(address);
-    bool const digits = !port.empty() && port.size() <= 5 &&
-                        port.find_first_not_of("0123456789") == std::string::npos;
-    return digits && std::stoi(port) <= 65535 && address.size() > port.size() + 1;
-}
-
-// https, or http where it stays on this machine; `what` is the setting's name.
-void check_url(std::string const& what, std::string const& text, std::vector<std::string>& errors) {
-    auto const url = parse_url(text);
-    if (!url) {
-        errors.push_back(what + " is not a complete address such as https://gate.example.com");
-    } else if (url->scheme != "https" && !(url->scheme == "http" && is_loopback_name(url->host))) {
-        errors.push_back(what + " must be https (http is for localhost only)");
-    } else if (text.find_first_of("#@ \\") != std::string::npos) {
-        errors.push_back(what + " must have no fragment, user name or space");
-    }
-}
-
-void check_server(LoadedConfig& loaded, std::vector<std::string>& errors) {
-    auto& server = loaded.config.server;
-    if (!is_listen_address(server.listen)) {
-        errors.push_back("server.listen must be an address and a port, such as 127.0.0.1:3000");
-    }
-    if (!server.private_listen.empty() && !is_listen_address(server.private_listen)) {
-        errors.push_back(
-            "server.private_listen must be an address and a port, such as 127.0.0.1:3001");
-    }
-    if (!server.private_listen.empty() && server.private_listen == server.listen) {
-        errors.push_back("server.private_listen must differ from server.listen");
-    }
-    for (auto const& proxy : server.trusted_proxies) {
-        if (!Network::parse(proxy)) {
-            errors.push_back("server.trusted_proxies: " + proxy + " is not an address or network");
-        }
-    }
-    if (server.public_url.empty()) {
-        if (listens_on_loopback(server.listen)) {
-            server.public_url = "http://localhost:" + port_of(server.listen);
-        } else {
-            errors.push_back(
-                "server.public_url is needed where server.listen is not a loopback address: what "
-                "do browsers see?");
-        }
-    }
-    while (server.public_url.ends_with('/')) {
-        server.public_url.pop_back();
-    }
-    if (!server.public_url.empty()) {
-        check_url("server.public_url", server.public_url, errors);
-    }
-    if (server.public_url.find('?') != std::string::npos) {
-        errors.push_back("server.public_url must have no query");
-    }
-}
-
-void check_endpoints(Config const& config, std::vector<std::string>& errors) {
-    auto const& databricks = config.databricks;
-    bool const one = databricks.authorization_endpoint.empty() != databricks.token_endpoint.empty();
-    if (one) {
-        errors.push_back(
-            "databricks.authorization_endpoint and databricks.token_endpoint go together");
-    }
-    if (!databricks.jwks_uri.empty() && databricks.token_endpoint.empty()) {
-        errors.push_back(
-            "databricks.jwks_uri goes with databricks.authorization_endpoint and "
-            "databricks.token_endpoint");
-    }
-    if (databricks.token_endpoint.empty()) {
-        return;
-    }
-    if (databricks.host.empty()) {
-        errors.push_back("databricks.host is needed where endpoints are given");
-    }
-    check_url("databricks.authorization_endpoint", databricks.authorization_endpoint, errors);
-    check_url("databricks.token_endpoint", databricks.token_endpoint, errors);
-    if (!databricks.jwks_uri.empty()) {
-        check_url("databricks.jwks_uri", databricks.jwks_uri, errors);
-    }
-}
-
-void check_databricks(LoadedConfig& loaded, std::vector<std::string>& errors) {
-    auto& databricks = loaded.config.databricks;
-    HostAllowList list;
-    for (auto const& host : databricks.hosts) {
-        if (auto const added = list.add(host); !added) {
-            errors.push_back("databricks.hosts: " + added.error().message());
-        }
-    }
-    if (!databricks.host.empty()) {
-        auto const typed = TypedHost::parse(databricks.host);
-        if (!typed) {
-            errors.push_back("DATABRICKS_HOST: " + typed.error().message());
-        } else if (auto const added = list.add(typed->origin()); !added) {
-            errors.push_back("DATABRICKS_HOST: " + added.error().message());
-        } else if (typed->scheme == "http") {
-            loaded.warnings.push_back(
-                "DATABRICKS_HOST is plain http, which is accepted for loopback addresses only");
-        }
-    }
-    if (!databricks.client_secret.empty() && databricks.client_id.empty()) {
-        errors.push_back("CLIENT_SECRET is set, but CLIENT_ID is not");
-    }
-    bool const asks_secret = databricks.client_authentication.starts_with("client_secret");
-    if (asks_secret && databricks.client_secret.empty()) {
-        errors.push_back(
-            "databricks.client_authentication asks for a secret, but CLIENT_SECRET is not set");
-    }
-    if (databricks.client_authentication == "none" && !databricks.client_secret.empty()) {
-        errors.push_back("databricks.client_authentication is none, but CLIENT_SECRET is set");
-    }
-    if (databricks.scopes.empty()) {
-        errors.push_back("databricks.scopes must name at least one scope");
-    }
-    for (auto const& scope : databricks.scopes) {
-        if (!Scopes::parse(scope)) {
-            errors.push_back("databricks.scopes: '" + clean_text(scope, 40) + "' is not a scope");
-        }
-    }
-    for (auto const& network : databricks.allowed_networks) {
-        if (!Network::parse(network)) {
-            errors.push_back("databricks.allowed_networks: '" + clean_text(network, 60) +
-                             "' is not a network such as 10.1.0.0/16");
-        }
-    }
-    if (databricks.redirect_uri.empty()) {
-        databricks.redirect_uri = loaded.config.server.public_url + "/callback";
-    }
-    auto const before = errors.size();
-    check_url("REDIRECT_URI", databricks.redirect_uri, errors);
-    auto const url = errors.size() == before ? parse_url(databricks.redirect_uri) : std::nullopt;
-    if (url &&
-        (url->path.empty() || url->path == "/" || url->path.find('?') != std::string::npos)) {
-        errors.push_back("REDIRECT_URI needs a path, such as /callback, and no query");
-    }
-    check_endpoints(loaded.config, errors);
-}
-
-}  // namespace
-
-bool listens_on_loopback(std::string_view address) {
-    auto const host = address.substr(0, address.rfind(':'));
-    return is_loopback_name(host) || host == "::1" || host.starts_with("127.");
+std::string path_of(std::string_view url) {
+    auto const start = url.find("://");
+    auto const slash = start == std::string_view::npos ? start : url.find('/', start + 3);
+    return slash == std::string_view::npos ? std::string() : std::string(url.substr(slash));
 }
 
 void validate_config(LoadedConfig& loaded, std::vector<std::string>& errors) {
-    check_server(loaded, errors);
-    check_databricks(loaded, errors);
-    auto const& config = loaded.config;
-    for (auto const& url : config.app.return_to) {
-        check_url("app.return_to", url, errors);
-    }
-    if (clean_text(config.app.name) != config.app.name || config.app.name.empty() ||
-        config.app.name.size() > 60) {
-        errors.push_back("app.name must be 1 to 60 bytes of printable text");
-    }
-    if (!config.tls.ca_file.empty() && !std::filesystem::exists(config.tls.ca_file)) {
-        errors.push_back("tls.ca_file: there is no file " + config.tls.ca_file);
-    }
-    if (!config.tls.proxy.empty() && !config.tls.proxy.starts_with("http://")) {
-        errors.push_back("tls.proxy must be an address such as http://proxy.corp.example:3128");
-    }
-    if (!config.data.root_key.empty()) {
-        loaded.warnings.push_back(
-            "the root key comes from the environment; a file with mode 0400 is better");
-    }
-}
-
-std::shared_ptr<Registration const> make_registration(Config const& config) {
-    auto const& databricks = config.databricks;
-    auto registration = std::make_shared<Registration>();
-    std::string const seed = "registration|" + databricks.client_id;
-    registration->id = RegistrationId("reg_" + hex_encode(sha256(seed).substr(0, 16)));
-    registration->client.client_id = ClientId(databricks.client_id);
-    registration->client.client_secret = databricks.client_secret.clone();
-    using Method = ClientAuthentication::Method;
-    registration->client.method = databricks.client_secret.empty() ? Method::none
-                                  : databricks.client_authentication == "client_secret_post"
-                                      ? Method::client_secret_post
-                                      : Method::client_secret_basic;
-    if (!databricks.host.empty()) {
-        auto const origin = TypedHost::parse(databricks.host)->origin();
-        (void)registration->hosts.add(origin);
-        if (auto host = registration->hosts.admit(databricks.host)) {
-            registration->fixed_workspace = std::move(*host);
-        }
-    }
-    for (auto const& host : databricks.hosts) {
-        (void)registration->hosts.add(host);
-    }
-    std::string scopes;
-    for (auto const& scope : databricks.scopes) {
-        scopes += scope + " ";
-    }
-    registration->scopes = Scopes::parse(scopes).value_or(Scopes());
-    registration->redirect_uri = RedirectUri(databricks.redirect_uri);
-    if (!databricks.token_endpoint.empty()) {
-        registration->endpoints = FixedEndpoints{databricks.authorization_endpoint,
-                                                 databricks.token_endpoint, databricks.jwks_uri};
-    }
-    registration->nonce_required = databricks.nonce_required;
-    registration->allowed_networks = databricks.allowed_networks;
-    return registration;
-}
-
-std::shared_ptr<Registration const> make_terminal_registration(Config const& config) {
-    auto registration = std::make_shared<Registration>();
-    registration->id = RegistrationId(
-        "reg_" + hex_encode(sha256("registration|databricks-cli|public").substr(0, 16)));
-    registration->client.client_id = ClientId("databricks-cli");
-    registration->hosts.add_databricks();
-    if (!config.databricks.host.empty()) {
-        (void)registration->hosts.add(TypedHost::parse(config.databricks.host)->origin());
-    }
-    for (auto const& host : config.databricks.hosts) {
-        (void)registration->hosts.add(host);
-    }
-    registration->scopes = Scopes{"all-apis", "offline_access"};
-    registration->redirect_uri = RedirectUri("http://localhost:8020");
-    registration->allowed_networks = config.databricks.allowed_networks;
-    return registration;
-}
-
-ServerSettings make_server_settings(Config const& config, Registration const& registration) {
-    ServerSettings settings;
-    settings.app_name = config.app.name;
-    settings.public_url = config.server.public_url;
-    settings.base_path = parse_url(config.server.public_url)->path;
-    std::string path = parse_url(config.databricks.redirect_uri)->path;
-    if (!settings.base_path.empty() && path.starts_with(settings.base_path + "/")) {
-        path.erase(0, settings.base_path.size());
-    }
-    settings.callback_path = path;
-    settings.plain_cookies = config.server.public_url.starts_with("http://");
-    settings.workspace_fixed = registration.fixed_workspace.has_value();
-    settings.form_targets =
-        "https://*.cloud.databricks.com https://*.cloud.databricks.us "
-        "https://*.azuredatabricks.net "
-        "https://*.databricks.azure.us https://*.databricks.azure.cn https://*.gcp.databricks.com "
-        "https://*.databricks.com";
-    for (auto const& origin : registration.hosts.exact_origins()) {
-        settings.form_targets += " " + origin;
-    }
-    return settings;
+    Validator(loaded, errors).run();
 }
 
 }  // namespace brickgate

@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What must hold between settings, and the values that follow from them. Pure.
+// What must hold between settings, and the values that follow from others. Touches nothing but to
+// see whether a named file is there.
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/load_config.h"
-#include "databricks/registration.h"
-#include "server/settings.h"
 
 namespace brickgate {
 
 // Fills in what follows (redirect URI, public URL) and appends a clear line for each thing that is
-// wrong.
+// wrong, with the setting and where its value came from (T68).
 void validate_config(LoadedConfig& loaded, std::vector<std::string>& errors);
 
-// Both are for a config that was validated.
-std::shared_ptr<Registration const> make_registration(Config const& config);
-// The public client that Databricks' own tools use (databricks-facts 2.1); no secret, any
-// Databricks host.
-std::shared_ptr<Registration const> make_terminal_registration(Config const& config);
-ServerSettings make_server_settings(Config const& config, Registration const& registration);
 bool listens_on_loopback(std::string_view address);
+std::string port_of(std::string_view address);  // of ADDR:PORT; empty where there is none
+std::string path_of(std::string_view url);      // from the first slash after the host; may be empty
 
 }  // namespace brickgate

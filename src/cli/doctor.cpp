@@ -8,7 +8,7 @@
 
 #include "app/gateway.h"
 #include "app/settings_table.h"
-#include "app/validate_config.h"
+#include "app/from_config.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "connect/discovery.h"
