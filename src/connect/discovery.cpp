@@ -113,7 +113,7 @@ struct Discovery::State {
 };
 
 Discovery::Discovery(HttpClient& http, Clock& clock)
-    : state_(new State{http, clock, {}, {}, {}, {}, {}}) {}
+    : state_(std::make_unique<State>(http, clock)) {}
 Discovery::~Discovery() = default;
 
 Task<Metadata> Discovery::metadata(std::shared_ptr<Registration const> registration,

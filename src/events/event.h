@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What happened, as rows for the store: made here, written in the transaction of the change they tell of.
-// Redacted by construction: an event is made of codes, ids, times and names, never of tokens or of another
-// server's words. Pure; any thread.
+// What happened, as rows for the store: made here, written in the transaction of the change they
+// tell of. Redacted by construction: an event is made of codes, ids, times and names, never of
+// tokens or of another server's words. Pure; any thread.
 
 #include <string>
 
@@ -13,7 +13,8 @@
 
 namespace brickgate {
 
-EventRow login_denied(Time at, std::string const& workspace, std::string const& subject, ErrorCode code);
+EventRow login_denied(Time at, std::string const& workspace, std::string const& subject,
+                      ErrorCode code);
 EventRow connection_connected(Time at, Connection const& row, bool reconnected);
 EventRow connection_refreshed(Time at, Connection const& row);
 EventRow connection_reauth_required(Time at, Connection const& row, ReauthReason reason);
