@@ -20,7 +20,7 @@ constexpr auto table = std::to_array<ErrorInfo>({
     {invalid_request, "invalid_request", 400, Retry::never,
      "Compare the request with /openapi.yaml; the message names the parameter."},
     {unauthorized, "unauthorized", 401, Retry::never,
-     "Send Authorization: Bearer bg_…; make a key with brickgate api-keys create."},
+     "Send Authorization: Bearer bg_...; make a key with brickgate api-keys create."},
     {forbidden, "forbidden", 403, Retry::never,
      "Make a key with that right; the message names it."},
     {not_found, "not_found", 404, Retry::never,

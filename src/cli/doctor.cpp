@@ -6,17 +6,17 @@
 #include <iostream>
 #include <thread>
 
+#include "app/from_config.h"
 #include "app/gateway.h"
 #include "app/settings_table.h"
-#include "app/from_config.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "connect/discovery.h"
 #include "net/bridge.h"
 #include "net/curl_client.h"
 #include "net/system_ports.h"
-#include "oauth/oauth_error.h"
 #include "net/timers.h"
+#include "oauth/oauth_error.h"
 
 namespace brickgate::cli {
 

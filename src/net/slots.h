@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A bounded number of places for work on one executor: take() waits for one in order of arrival. Not
-// thread safe; everything about one Slots happens on its executor.
+// A bounded number of places for work on one executor: take() waits for one in order of arrival.
+// Not thread safe; everything about one Slots happens on its executor.
 
 #include <boost/asio/redirect_error.hpp>
 #include <deque>

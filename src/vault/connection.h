@@ -66,7 +66,7 @@ struct Connection {
     RegistrationId registration;
     std::string subject;  // the app's own name for its user; may be empty
     Issuer issuer;
-    std::string workspace;       // WorkspaceHost::origin(), e.g. https://dbc-….cloud.databricks.com
+    std::string workspace;  // WorkspaceHost::origin(), e.g. https://dbc-a1b2.cloud.databricks.com
     std::string token_endpoint;  // same origin as the issuer unless the operator configured it
     Principal principal;
     Scopes scopes;

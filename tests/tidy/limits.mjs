@@ -44,6 +44,7 @@ export const banned = [
 // Files that may look inside a Secret, and what for.
 export const exposers = [
   'src/app/gateway.cpp',            // the root key, the demo's own API key
+  'src/app/validate_config.cpp',    // is the root key one?
   'src/oauth/types.h',              // the token types' own door
   'src/oauth/authorization.h',      // ValidatedCode's own door
   'src/oauth/client_auth.cpp',      // the client secret into a request

@@ -139,7 +139,7 @@ const asciiRule = {
 
 const headRule = {
   name: 'files begin as they should',
-  check: (files) => files.filter((file) => isCpp(file) || /\.(mjs|cmake|py|sh)$|CMakeLists\.txt$|^(run|tools\/.*|\.ci\/.*|\.clang-tidy)$/.test(file.path)).flatMap((file) => {
+  check: (files) => files.filter((file) => isCpp(file) || /\.(mjs|cmake|py|sh)$|CMakeLists\.txt$|^(run|tools\/[^.]+|\.ci\/.*|\.clang-tidy)$/.test(file.path)).flatMap((file) => {
     const lines = file.text.split('\n');
     const first = lines[0].startsWith('#!') ? lines[1] : lines[0];
     const complaints = /^(\/\/|#) SPDX-License-Identifier: Apache-2\.0$/.test(first) ? [] : [at(file, 1, 'the first line is the SPDX line')];
