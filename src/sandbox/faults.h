@@ -15,9 +15,9 @@ struct Fault {
     std::string endpoint;  // discovery | jwks | authorize | token | api
     std::string kind;      // latency | status | hold_before_commit | hold_after_commit |
                            // drop_before_commit | drop_after_commit | half_answer | html_200 |
-                       // duplicate_keys | deep_json | huge_body | expires_in_string | no_expires_in
-                       // | redirect | foreign_token_endpoint | wrong_issuer | plain_pkce_only |
-                       // not_found | invalid_client | old_invalid_request | ip_acl
+    // duplicate_keys | deep_json | huge_body | expires_in_string | no_expires_in
+    // | redirect | foreign_token_endpoint | wrong_issuer | plain_pkce_only |
+    // not_found | invalid_client | old_invalid_request | ip_acl
     int status = 503;
     std::string value;  // Retry-After of status, target of redirect
     Milliseconds latency{0};
