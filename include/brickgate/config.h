@@ -4,8 +4,6 @@
 // flags, environment, .env and brickgate.toml (in that order of precedence) and remembers where
 // each value came from; docs/configuration.md lists it and a test keeps the two together. In the
 // file a member `b` of the section `a` is `b` under `[a]`; in the environment it is BRICKGATE_A_B.
-// Lists are comma separated there.
-
 #include <chrono>
 #include <string>
 #include <vector>
@@ -16,31 +14,37 @@ namespace brickgate {
 
 struct Config {
     struct Server {
-        std::string listen =
-            "127.0.0.1:3000";  // ADDR:PORT of the browsers' listener; loopback serves everything
-        std::string private_listen;  // ADDR:PORT of the API where `listen` is not loopback
-        std::string public_url;      // what browsers see; default: http://localhost:<port>
-        std::vector<std::string> trusted_proxies;  // addresses whose X-Forwarded-For is believed
+        // ADDR:PORT for browsers; on loopback it serves programs too.
+        std::string listen = "127.0.0.1:3000";
+        // ADDR:PORT or unix:/path for programs; where `listen` is not loopback, a free port of
+        // 127.0.0.1 is the default.
+        std::string private_listen;
+        // What browsers see, with a base path if there is one. Default: where redirect_uri is, else
+        // http://localhost and the port.
+        std::string public_url;
+        std::vector<std::string> trusted_proxies;  // whose X-Forwarded-For is believed
         unsigned threads = 0;                      // 0: one a core, 8 at most
     } server;
 
     struct Databricks {
-        std::string host;          // DATABRICKS_HOST; also the first of `hosts`
-        std::string client_id;     // CLIENT_ID
-        Secret client_secret;      // CLIENT_SECRET; empty: a public client
-        std::string redirect_uri;  // REDIRECT_URI; default http://localhost:<port>/callback
+        std::string host;       // DATABRICKS_HOST; none: people are asked for theirs
+        std::string client_id;  // CLIENT_ID
+        Secret client_secret;   // CLIENT_SECRET; empty: a public client
+        // REDIRECT_URI, as it is registered; its path is the callback's. Default: public_url and
+        // /callback.
+        std::string redirect_uri;
         std::vector<std::string> scopes = {"all-apis", "offline_access", "openid", "profile",
                                            "email"};
-        std::vector<std::string>
-            hosts;  // further hosts this registration serves; ".corp.example" is a suffix
-        std::string client_authentication =
-            "automatic";  // automatic | client_secret_basic | client_secret_post | none
-        std::string authorization_endpoint;  // both or none: used instead of discovery
+        // Further workspaces that ?workspace= may choose; ".corp.example" is a suffix.
+        std::vector<std::string> hosts;
+        // automatic | client_secret_basic | client_secret_post | none
+        std::string client_authentication = "automatic";
+        // Both or none: used instead of discovery; jwks_uri with them, for id_tokens.
+        std::string authorization_endpoint;
         std::string token_endpoint;
-        std::string jwks_uri;         // with the two above, where an id_token is expected
-        bool nonce_required = false;  // refuse an id_token without the nonce we sent
-        std::vector<std::string>
-            allowed_networks;  // CIDRs of private-link addresses that may be connected to
+        std::string jwks_uri;
+        bool nonce_required = false;                // refuse an id_token that lacks our nonce
+        std::vector<std::string> allowed_networks;  // CIDRs of private-link addresses
     } databricks;
 
     struct App {
@@ -49,30 +53,27 @@ struct Config {
     } app;
 
     struct Data {
-        std::string dir;  // default $XDG_STATE_HOME/brickgate; a service: /var/lib/brickgate
-        std::string root_key_file;                // default <dir>/root.key, made at the first start
-        Secret root_key;                          // rk1:<base64>; warned about: a file is better
+        std::string dir;            // $STATE_DIRECTORY, else $XDG_STATE_HOME/brickgate
+        std::string root_key_file;  // default <dir>/root.key, made at first start
+        Secret root_key;            // rk1:<base64>; warned about
         std::string memory_lock = "best_effort";  // best_effort | required
         unsigned spool_segment_kib = 16384;
     } data;
 
     struct Refresh {
-        std::chrono::seconds lead_max{
-            1200};  // refresh this long before expiry, or half the life if shorter
-        std::chrono::seconds serve_margin{
-            60};  // a token with less life left is renewed before it is handed out
+        std::chrono::seconds lead_max{1200};      // before expiry, or half the life if shorter
+        std::chrono::seconds serve_margin{60};    // with less left it is renewed before it is given
         std::chrono::seconds uncertain_wait{30};  // after an answer that may have been lost
         unsigned concurrency = 8;                 // refreshes in flight at once
     } refresh;
 
     struct Limits {
-        unsigned logins_max = 10000;             // pending sign-ins; T09
-        unsigned token_requests_per_second = 0;  // per API key; 0: no limit
+        unsigned logins_max = 10000;  // sign-ins under way; T09
     } limits;
 
     struct Tls {
         std::string ca_file;  // trusted besides the system's
-        std::string proxy;    // outbound proxy; empty: none, whatever the environment says
+        std::string proxy;    // outbound; empty: none, whatever the environment says
     } tls;
 
     struct Log {

@@ -48,7 +48,19 @@ class Reader {
 
  private:
     static bool is_quote(char c) { return c == '"' || c == '\'' || c == '`'; }
-    bool closes() const { return rest_.find(rest_.front(), 1) != std::string_view::npos; }
+    // A quote that is never closed is part of the value, as in: name='tis
+    bool closes() const {
+        char const quote = rest_.front();
+        for (std::size_t i = 1; i < rest_.size(); ++i) {
+            if (rest_[i] == quote) {
+                return true;
+            }
+            if (rest_[i] == '\\' && quote == '"') {
+                ++i;
+            }
+        }
+        return false;
+    }
     char take() {
         char const c = rest_.front();
         rest_.remove_prefix(1);
@@ -74,8 +86,8 @@ class Reader {
                        : escaped == 'r' ? '\r'
                        : escaped == 't' ? '\t'
                                         : escaped;
-            } else {
-                out += c;
+            } else if (c != '\r' || rest_.empty() || rest_.front() != '\n') {
+                out += c;  // line ends of Windows are line ends
             }
         }
         if (!rest_.empty()) {

@@ -178,41 +178,50 @@ Setting choice(Setting setting, std::vector<std::string> allowed) {
 
 using C = Config;
 
-std::vector<Setting> make_table() {
+std::vector<Setting> server_settings() {
     return {
         text<&C::server, &C::Server::listen>(
             "server", "listen", "",
-            "address and port for browsers; on loopback it serves everything"),
+            "address and port for browsers; on loopback it serves programs too"),
         text<&C::server, &C::Server::private_listen>(
             "server", "private_listen", "",
-            "address and port of the API where `listen` is not loopback; default: a free port on "
-            "127.0.0.1"),
+            "address and port (or unix:/path) for programs; default where `listen` is not "
+            "loopback: a free port on 127.0.0.1, which the log names"),
         text<&C::server, &C::Server::public_url>(
             "server", "public_url", "",
-            "what browsers see; default: http://localhost and the port"),
+            "what browsers see, with a base path if there is one; default: where `redirect_uri` "
+            "is, else http://localhost and the port"),
         list<&C::server, &C::Server::trusted_proxies>(
-            "server", "trusted_proxies", "addresses whose X-Forwarded-For is believed"),
+            "server", "trusted_proxies",
+            "addresses whose X-Forwarded-For is believed; nothing asks for a browser's address "
+            "yet"),
         count<&C::server, &C::Server::threads>("server", "threads",
                                                "threads for HTTP; 0: one a core, 8 at most", 0, 64),
-        text<&C::databricks, &C::Databricks::host>("databricks", "host", "DATABRICKS_HOST",
-                                                   "the workspace, with or without https://"),
+    };
+}
+
+std::vector<Setting> databricks_settings() {
+    return {
+        text<&C::databricks, &C::Databricks::host>(
+            "databricks", "host", "DATABRICKS_HOST",
+            "the workspace, with or without https://; none: people are asked for theirs"),
         text<&C::databricks, &C::Databricks::client_id>("databricks", "client_id", "CLIENT_ID",
                                                         "client id of the app connection"),
         secret<&C::databricks, &C::Databricks::client_secret>(
             "databricks", "client_secret", "CLIENT_SECRET", "its secret; none: a public client"),
         text<&C::databricks, &C::Databricks::redirect_uri>(
             "databricks", "redirect_uri", "REDIRECT_URI",
-            "as it is registered; default: http://localhost:<port>/callback"),
+            "as it is registered; its path is the callback's; default: `public_url` and /callback"),
         list<&C::databricks, &C::Databricks::scopes>("databricks", "scopes", "scopes to ask for",
                                                      ", "),
         list<&C::databricks, &C::Databricks::hosts>(
             "databricks", "hosts",
-            "further workspaces this registration serves; `.corp.example` is a suffix"),
-        choice(
-            text<&C::databricks, &C::Databricks::client_authentication>(
-                "databricks", "client_authentication", "",
-                "how the secret is sent: automatic, client_secret_basic, client_secret_post, none"),
-            {"automatic", "client_secret_basic", "client_secret_post", "none"}),
+            "further workspaces that ?workspace= may choose; `.corp.example` is a suffix"),
+        choice(text<&C::databricks, &C::Databricks::client_authentication>(
+                   "databricks", "client_authentication", "",
+                   "automatic (client_secret_basic with a secret, else none), client_secret_basic, "
+                   "client_secret_post or none"),
+               {"automatic", "client_secret_basic", "client_secret_post", "none"}),
         text<&C::databricks, &C::Databricks::authorization_endpoint>(
             "databricks", "authorization_endpoint", "",
             "used instead of discovery, together with the next"),
@@ -222,37 +231,50 @@ std::vector<Setting> make_table() {
         text<&C::databricks, &C::Databricks::jwks_uri>(
             "databricks", "jwks_uri", "", "with the two before, where an id_token is expected"),
         flag<&C::databricks, &C::Databricks::nonce_required>(
-            "databricks", "nonce_required", "refuse an id_token without the nonce we sent"),
+            "databricks", "nonce_required", "refuse an id_token that lacks the nonce we sent"),
         list<&C::databricks, &C::Databricks::allowed_networks>(
             "databricks", "allowed_networks",
             "networks (CIDR) of private-link addresses that may be connected to"),
+    };
+}
+
+std::vector<Setting> app_and_data_settings() {
+    return {
         text<&C::app, &C::App::name>("app", "name", "", "shown on the pages"),
         list<&C::app, &C::App::return_to>("app", "return_to",
                                           "exact addresses that /auth?return_to= may name"),
-        text<&C::data, &C::Data::dir>("data", "dir", "",
-                                      "the data folder; default: $XDG_STATE_HOME/brickgate"),
+        text<&C::data, &C::Data::dir>(
+            "data", "dir", "",
+            "the data folder; default: $STATE_DIRECTORY, else $XDG_STATE_HOME/brickgate, else "
+            "~/.local/state/brickgate"),
         text<&C::data, &C::Data::root_key_file>(
             "data", "root_key_file", "",
-            "default: root.key in the data folder, made at the first start"),
-        secret<&C::data, &C::Data::root_key>("data", "root_key", "",
-                                             "rk1: and base64; a file is better"),
-        choice(text<&C::data, &C::Data::memory_lock>("data", "memory_lock", "",
-                                                     "best_effort or required"),
+            "file of the root key; default: root.key in the data folder, made at the first start"),
+        secret<&C::data, &C::Data::root_key>(
+            "data", "root_key", "", "the root key itself, `rk1:` and base64; a file is better"),
+        choice(text<&C::data, &C::Data::memory_lock>(
+                   "data", "memory_lock", "",
+                   "keys in memory that is never swapped: best_effort, or required to start"),
                {"best_effort", "required"}),
         count<&C::data, &C::Data::spool_segment_kib>(
             "data", "spool_segment_kib", "size of a spool segment in KiB", 256, 1048576),
+    };
+}
+
+std::vector<Setting> other_settings() {
+    return {
         seconds<&C::refresh, &C::Refresh::lead_max>(
             "refresh", "lead_max",
             "refresh this many seconds before expiry, or at half the life if that is shorter", 1,
             86400),
         seconds<&C::refresh, &C::Refresh::serve_margin>(
             "refresh", "serve_margin",
-            "a token with less life than this (or a fifth of a short life) is renewed before it is "
+            "a token with fewer seconds left (or a fifth of a short life) is renewed before it is "
             "handed out",
             0, 3600),
         seconds<&C::refresh, &C::Refresh::uncertain_wait>(
             "refresh", "uncertain_wait",
-            "wait this long after a refresh whose answer may have been lost", 1, 600),
+            "seconds to wait after a refresh whose answer may have been lost", 1, 600),
         count<&C::refresh, &C::Refresh::concurrency>("refresh", "concurrency",
                                                      "refreshes in flight at once", 1, 256),
         count<&C::limits, &C::Limits::logins_max>("limits", "logins_max",
@@ -261,12 +283,25 @@ std::vector<Setting> make_table() {
                                         "PEM file of authorities trusted besides the system's"),
         text<&C::tls, &C::Tls::proxy>(
             "tls", "proxy", "",
-            "outbound proxy, http://host:port; the environment's is never used"),
+            "outbound proxy, http://host:port; the one of the environment is never used"),
         choice(text<&C::log, &C::Log::level>("log", "level", "", "debug, info, warning or error"),
                {"debug", "info", "warning", "error"}),
-        choice(text<&C::log, &C::Log::format>("log", "format", "", "automatic, human or json"),
-               {"automatic", "human", "json"}),
+        choice(
+            text<&C::log, &C::Log::format>(
+                "log", "format", "", "automatic (human on a terminal, else JSON), human or json"),
+            {"automatic", "human", "json"}),
     };
+}
+
+std::vector<Setting> make_table() {
+    std::vector<Setting> table;
+    for (auto* const part :
+         {server_settings, databricks_settings, app_and_data_settings, other_settings}) {
+        for (auto& setting : part()) {
+            table.push_back(std::move(setting));
+        }
+    }
+    return table;
 }
 
 }  // namespace

@@ -103,11 +103,13 @@ class Validator {
     Config& config_;
     std::vector<std::string>& errors_;
     HostAllowList hosts_;
+    bool listen_is_good_ = false;
 };
 
 void Validator::check_server() {
     auto const& server = config_.server;
-    if (!is_listen_address(server.listen)) {
+    listen_is_good_ = is_listen_address(server.listen);
+    if (!listen_is_good_) {
         complain("server.listen", "must be an address and a port, such as 127.0.0.1:3000");
     } else if (port_of(server.listen) == "0" && server.public_url.empty() &&
                config_.databricks.redirect_uri.empty()) {
@@ -137,6 +139,9 @@ void Validator::follow_public_url() {
     if (!given && !config_.databricks.redirect_uri.empty()) {
         url = origin_of(config_.databricks.redirect_uri);
         return;  // what is wrong with it is said of the redirect URI
+    }
+    if (!given && !listen_is_good_) {
+        return;
     }
     if (!given && !listens_on_loopback(config_.server.listen)) {
         complain("server.public_url",
