@@ -3,28 +3,13 @@
 
 #include <unistd.h>
 
+#include <fstream>
 #include <future>
 
-#include "app/from_config.h"
-#include "app/validate_config.h"
+#include "app/gateway_parts.h"
+#include "app/settings_table.h"
 #include "base/log.h"
-#include "connect/discovery.h"
-#include "connect/login.h"
 #include "net/bridge.h"
-#include "net/curl_client.h"
-#include "net/error_response.h"
-#include "net/http_server.h"
-#include "net/metrics.h"
-#include "net/system_ports.h"
-#include "server/routes.h"
-#include "tokens/refresher.h"
-#include "tokens/scheduler.h"
-#include "vault/api_keys.h"
-#include "vault/data_folder.h"
-#include "vault/keyring.h"
-#include "vault/spool.h"
-#include "vault/sqlite_store.h"
-#include "vault/store_runner.h"
 
 namespace brickgate {
 
@@ -33,14 +18,8 @@ namespace {
 using namespace std::chrono_literals;
 constexpr Milliseconds drain_grace = 10s;
 constexpr Milliseconds housekeeping_every = 60s;
-
-RefreshPolicy policy_of(Config const& config) {
-    RefreshPolicy policy;
-    policy.lead_max = config.refresh.lead_max;
-    policy.serve_margin = config.refresh.serve_margin;
-    policy.uncertain_wait = config.refresh.uncertain_wait;
-    return policy;
-}
+// 1 January 2026: a clock that stands before it would make every token look fresh (T68).
+constexpr Time first_day{std::chrono::sys_days(std::chrono::year(2026) / 1 / 1)};
 
 LogLevel level_of(std::string const& name) {
     if (name == "debug") {
@@ -59,223 +38,47 @@ LogFormat format_of(std::string const& name) {
     return name == "json" ? LogFormat::json : LogFormat::automatic;
 }
 
+// The names of settings that differ, but for the log's, which are read again.
+std::string changed_settings(LoadedConfig const& before, LoadedConfig const& now) {
+    std::string out;
+    for (auto const& setting : all_settings()) {
+        if (setting.section != "log" && setting.show(before.config) != setting.show(now.config)) {
+            out += (out.empty() ? "" : ", ") + setting.name();
+        }
+    }
+    return out;
+}
+
+// Programs of this machine need not know which base path browsers see.
+Task<ServerResponse> below_base_path(Router const& router, std::string target,
+                                     ServerRequest request) {
+    auto const split = ServerRequest::of(request.method, target);
+    request.target = split.target;
+    request.path = split.path;
+    request.query = split.query;
+    co_return co_await router.handle(request);
+}
+
 }  // namespace
 
-// In the order of construction; destroyed the other way round.
-struct Gateway::Parts {
-    Parts(LoadedConfig loaded_config, GatewayOptions gateway_options, Runtime& the_runtime)
-        : loaded(std::move(loaded_config)),
-          options(std::move(gateway_options)),
-          runtime(the_runtime) {}
-
-    Result<void> open_vault();
-    Result<void> open_network();
-    void open_domain();
-    void open_server();
-    Result<void> open_listeners();
-    Task<Result<void>> make_demo_key();
-    Task<Result<void>> recover();
-    Task<void> keep_house();
-    void add_shutdown_steps();
-    void reload();
-
-    LoadedConfig loaded;
-    GatewayOptions options;
-    Runtime& runtime;
-    SystemClock clock;
-    SystemRandom random;
-    AsioTimers timers{clock};
-    Metrics metrics;
-
-    std::unique_ptr<DataFolder> folder;
-    std::filesystem::path root_key_file;
-    bool root_key_made = false;
-    std::unique_ptr<Store> store;
-    std::unique_ptr<Keyring> keyring;
-    std::unique_ptr<Envelope> envelope;
-    std::unique_ptr<ThreadedStoreRunner> runner;
-    std::unique_ptr<Vault> vault;
-    std::unique_ptr<Spool> spool;
-    std::unique_ptr<ApiKeys> keys;
-
-    std::vector<std::shared_ptr<Registration const>> registrations;
-    std::unique_ptr<CurlClient> http;
-    std::unique_ptr<Discovery> discovery;
-    std::unique_ptr<Login> login;
-    std::unique_ptr<TokenCache> cache;
-    std::unique_ptr<Refresher> refresher;
-    std::unique_ptr<Scheduler> scheduler;
-
-    ServerSettings settings;
-    std::unique_ptr<ConnectPages> pages;
-    std::unique_ptr<Api> api;
-    std::unique_ptr<Operations> operations;
-    std::unique_ptr<Router> router;
-    std::unique_ptr<HttpServer> server;
-    std::string listen_address;
-    std::string private_address;
-    std::function<void(std::string const&, std::string const&)> tell_connected;
-    bool stopping = false;
-};
-
-Result<void> Gateway::Parts::open_vault() {
-    auto const& config = loaded.config;
-    auto opened = DataFolder::open(config.data.dir, random);
-    if (!opened) {
-        return fail(opened.error());
-    }
-    folder = std::move(*opened);
-    std::vector<Secret> roots;
-    if (!config.data.root_key.empty()) {
-        auto parsed = config.data.root_key.expose(
-            [](std::string_view text) { return parse_root_keys(text); });
-        if (!parsed) {
-            return fail(parsed.error());
-        }
-        roots = std::move(*parsed);
-    } else {
-        root_key_file = config.data.root_key_file.empty()
-                            ? folder->path() / "root.key"
-                            : std::filesystem::path(config.data.root_key_file);
-        auto file = load_root_key_file(root_key_file, random);
-        if (!file) {
-            return fail(file.error());
-        }
-        root_key_made = file->made;
-        roots = std::move(file->keys);
-    }
-    auto database = open_sqlite_store(folder->path() / "brickgate.db");
-    if (!database) {
-        return fail(database.error());
-    }
-    store = std::move(*database);
-    auto ring = Keyring::open(std::move(roots), *store, config.data.memory_lock == "required",
-                              clock.now(), random);
-    if (!ring) {
-        return fail(ring.error());
-    }
-    keyring = std::move(*ring);
-    envelope = std::make_unique<Envelope>(*keyring, random);
-    runner = std::make_unique<ThreadedStoreRunner>(*store);
-    vault = std::make_unique<Vault>(*runner, *envelope, clock, random);
-    keys = std::make_unique<ApiKeys>(*vault, *keyring, clock, random);
-    SpoolOptions spool_options;
-    spool_options.folder = folder->path() / "spool";
-    spool_options.node = folder->node();
-    spool_options.segment_bytes = std::size_t{config.data.spool_segment_kib} * 1024;
-    auto spool_opened = open_spool(std::move(spool_options), keyring->spool_key(), random);
-    if (!spool_opened) {
-        return fail(spool_opened.error());
-    }
-    spool = std::move(*spool_opened);
-    return {};
-}
-
-Result<void> Gateway::Parts::open_network() {
-    CurlOptions curl;
-    curl.ca_file = loaded.config.tls.ca_file;
-    curl.proxy = loaded.config.tls.proxy;
-    auto client = CurlClient::create(std::move(curl), clock);
-    if (!client) {
-        return fail(client.error());
-    }
-    http = std::move(*client);
-    return {};
-}
-
-void Gateway::Parts::open_domain() {
-    auto const& config = loaded.config;
-    registrations = {make_registration(config), make_terminal_registration(config)};
-    auto const policy = policy_of(config);
-    discovery = std::make_unique<Discovery>(*http, clock);
-    cache = std::make_unique<TokenCache>(random, policy);
-    Refresher::Parts refresher_parts{
-        registrations, *vault, *spool, *http,          *cache,         clock,
-        random,        timers, policy, folder->node(), folder->boot(), config.refresh.concurrency};
-    refresher = std::make_unique<Refresher>(std::move(refresher_parts));
-    scheduler =
-        std::make_unique<Scheduler>(*refresher, *vault, clock, timers, config.refresh.concurrency);
-    Login::Parts login_parts{.registrations = registrations,
-                             .vault = *vault,
-                             .spool = *spool,
-                             .http = *http,
-                             .discovery = *discovery,
-                             .clock = clock,
-                             .random = random,
-                             .return_to_allowed = loaded.config.app.return_to,
-                             .logins_max = config.limits.logins_max,
-                             .refresh_due =
-                                 [this, policy](Time issued, Time expires) {
-                                     return policy.due_at(issued, expires, random.unit());
-                                 },
-                             .timers = timers};
-    login = std::make_unique<Login>(std::move(login_parts));
-}
-
-void Gateway::Parts::open_server() {
-    settings = make_server_settings(loaded.config, *registrations.front());
-    if (options.demo_sandbox) {
-        settings.demo = DemoInfo{"", *options.demo_sandbox};
-    }
-    auto const connected = [this](LoginFinished const& done) {
-        cache->forget(done.connection.id);
-        if (tell_connected) {
-            tell_connected(done.connection.id.value(), done.connection.workspace);
-        }
-    };
-    ConnectPages::Parts pages_parts{settings,          *login,   registrations.front(),
-                                    runtime.control(), clock,    random,
-                                    metrics,           connected};
-    pages = std::make_unique<ConnectPages>(std::move(pages_parts));
-    Api::Parts api_parts{settings, *vault, *refresher,           *cache,
-                         *keys,    *login, registrations.back(), runtime.control(),
-                         clock,    metrics};
-    api = std::make_unique<Api>(std::move(api_parts));
-    operations = std::make_unique<Operations>(
-        Operations::Parts{metrics, *refresher, *vault, *cache, runtime.control()});
-    router = std::make_unique<Router>(make_router(settings, *pages, *api, *operations));
-}
-
-Result<void> Gateway::Parts::open_listeners() {
-    ServerOptions server_options;
-    server_options.executors = runtime.workers();
-    server_options.fast = [this](ServerRequest const& request, ResponseBuffer& out) {
-        return api->token_from_memory(request, out);
-    };
-    server_options.handler = [this](ServerRequest const& request) {
+Task<ServerResponse> Gateway::Parts::handle(ServerRequest const& request) {
+    auto const& base = settings.base_path;
+    bool const browser =
+        request.listener == ListenerKind::public_ || request.listener == ListenerKind::both;
+    if (base.empty() || browser || request.path.starts_with(base + "/")) {
         return router->handle(request);
-    };
-    server = std::make_unique<HttpServer>(std::move(server_options), clock);
-    auto const& config = loaded.config.server;
-    bool const loopback = listens_on_loopback(config.listen);
-    bool const apart = !loopback || !config.private_listen.empty();
-    auto first =
-        server->listen_tcp(apart ? ListenerKind::public_ : ListenerKind::both, config.listen);
-    if (!first) {
-        return fail(first.error());
     }
-    listen_address = std::move(*first);
-    if (apart) {
-        auto second = server->listen_tcp(ListenerKind::private_, config.private_listen.empty()
-                                                                     ? "127.0.0.1:0"
-                                                                     : config.private_listen);
-        if (!second) {
-            return fail(second.error());
-        }
-        private_address = std::move(*second);
-    }
-    return server->listen_unix((folder->path() / "brickgate.sock").string());
+    return below_base_path(*router, base + std::string(request.target), request);
 }
 
+// The key of the last run goes on working, so that its lines can be used again after a kill -9.
 Task<Result<void>> Gateway::Parts::make_demo_key() {
-    for (auto const& row : keys->list()) {
-        if (row.name != "demo" || row.revoked_at) {
-            continue;
-        }
-        auto const revoked = co_await keys->revoke(row.id);
-        if (!revoked) {
-            co_return fail(revoked.error());
-        }
+    auto const file = folder->path() / "demo.key";
+    std::string kept;
+    std::ifstream(file) >> kept;
+    if (keys->verify(kept)) {
+        settings.demo->api_key = kept;
+        co_return Result<void>{};
     }
     std::vector<std::string> rights{"token:read", "connections"};
     auto const created = co_await keys->create("demo", std::move(rights), std::nullopt);
@@ -283,6 +86,7 @@ Task<Result<void>> Gateway::Parts::make_demo_key() {
         co_return fail(created.error());
     }
     created->key.expose([&](std::string_view key) { settings.demo->api_key = key; });
+    std::ofstream(file) << settings.demo->api_key << '\n';
     co_return Result<void>{};
 }
 
@@ -343,15 +147,20 @@ void Gateway::Parts::reload() {
     if (!options.reread) {
         return;
     }
-    auto const fresh = load_config(options.reread());
+    auto const fresh = load_config(options.reread(), &loaded);
     if (!fresh) {
         log(LogLevel::error, "reload_refused",
             "The configuration has errors; what was loaded stays: " + fresh.error().front());
         return;
     }
     set_up_log(level_of(fresh->config.log.level), format_of(fresh->config.log.format));
-    log(LogLevel::info, "reloaded",
-        "The log's level and format were read again; everything else needs a restart.");
+    auto const changed = changed_settings(loaded, *fresh);
+    log(LogLevel::info, "reloaded", "The log's level and format were read again.",
+        {{"level", fresh->config.log.level}});
+    if (!changed.empty()) {
+        log(LogLevel::warning, "restart_needed",
+            "These settings have changed and are read at the start only.", {{"settings", changed}});
+    }
 }
 
 Gateway::Gateway(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -364,6 +173,11 @@ Result<std::unique_ptr<Gateway>> Gateway::create(LoadedConfig loaded, GatewayOpt
         log(LogLevel::warning, "configuration", warning);
     }
     auto parts = std::make_unique<Parts>(std::move(loaded), std::move(options), runtime);
+    if (parts->clock.now() < first_day) {
+        return fail(ErrorCode::config_invalid, "This machine's clock says " +
+                                                   to_rfc3339(parts->clock.now()) +
+                                                   ": set it (NTP) and start again.");
+    }
     if (auto const opened = parts->open_vault(); !opened) {
         return fail(opened.error());
     }
@@ -446,12 +260,12 @@ ServerResponse Gateway::dispatch(std::string const& method, std::string const& t
     request.body = body;
     request.listener = ListenerKind::local_socket;
     request.peer_uid = geteuid();
-    auto const answer = [](Router const& router, ServerRequest const& asked,
+    auto const answer = [](Parts& parts, ServerRequest const& asked,
                            std::promise<ServerResponse>& out) -> Task<void> {
-        out.set_value(co_await router.handle(asked));
+        out.set_value(co_await parts.handle(asked));
     };
     auto future = promise.get_future();
-    spawn(parts_->runtime.control(), answer(*parts_->router, request, promise));
+    spawn(parts_->runtime.control(), answer(*parts_, request, promise));
     return future.get();
 }
 

@@ -75,10 +75,10 @@ class Validator {
     // https, or http where it stays on this machine.
     bool check_url(std::string const& setting, std::string const& url) {
         std::string const origin = origin_of(url);
-        if (origin.empty() || url.find_first_of(" \\\t\n") != std::string::npos) {
-            complain(setting, "must be a complete address, such as https://gate.example.com");
-        } else if (url.find_first_of("#@") != std::string::npos) {
+        if (url.find_first_of("#@") != std::string::npos) {
             complain(setting, "must have no fragment and no user name");
+        } else if (origin.empty() || url.find_first_of(" \\\t\n") != std::string::npos) {
+            complain(setting, "must be a complete address, such as https://gate.example.com");
         } else if (origin.starts_with("http://") && !is_loopback_name(host_of(url))) {
             complain(setting, "must be https; http is for localhost only");
         } else if (!origin.starts_with("https://") && !origin.starts_with("http://")) {

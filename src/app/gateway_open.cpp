@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening everything, in order: folder, keys, store, spool, network, domain, routes, listeners.
+#include "app/from_config.h"
+#include "app/gateway_parts.h"
+#include "app/validate_config.h"
+
+namespace brickgate {
+
+namespace {
+
+constexpr std::string_view socket_prefix = "unix:";
+
+RefreshPolicy policy_of(Config const& config) {
+    RefreshPolicy policy;
+    policy.lead_max = config.refresh.lead_max;
+    policy.serve_margin = config.refresh.serve_margin;
+    policy.uncertain_wait = config.refresh.uncertain_wait;
+    return policy;
+}
+
+bool is_socket(std::string const& address) {
+    return address.starts_with(socket_prefix);
+}
+
+// Where we would be talking to ourselves: never a workspace's address (T28).
+std::vector<std::string> own_endpoints(Config::Server const& server) {
+    std::vector<std::string> out;
+    for (auto const& address : {server.listen, server.private_listen}) {
+        std::string const port = port_of(address);
+        if (!address.empty() && !is_socket(address) && port != "0") {
+            out.insert(out.end(), {"127.0.0.1:" + port, "[::1]:" + port, address});
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<void> Gateway::Parts::open_vault() {
+    auto const& config = loaded.config;
+    auto opened = DataFolder::open(config.data.dir, random);
+    if (!opened) {
+        return fail(opened.error());
+    }
+    folder = std::move(*opened);
+    std::vector<Secret> roots;
+    if (!config.data.root_key.empty()) {
+        auto parsed = config.data.root_key.expose(
+            [](std::string_view text) { return parse_root_keys(text); });
+        if (!parsed) {
+            return fail(parsed.error());
+        }
+        roots = std::move(*parsed);
+    } else {
+        root_key_file = config.data.root_key_file.empty()
+                            ? folder->path() / "root.key"
+                            : std::filesystem::path(config.data.root_key_file);
+        auto file = load_root_key_file(root_key_file, random);
+        if (!file) {
+            return fail(file.error());
+        }
+        root_key_made = file->made;
+        roots = std::move(file->keys);
+    }
+    auto database = open_sqlite_store(folder->path() / "brickgate.db");
+    if (!database) {
+        return fail(database.error());
+    }
+    store = std::move(*database);
+    auto ring = Keyring::open(std::move(roots), *store, config.data.memory_lock == "required",
+                              clock.now(), random);
+    if (!ring) {
+        return fail(ring.error());
+    }
+    keyring = std::move(*ring);
+    envelope = std::make_unique<Envelope>(*keyring, random);
+    runner = std::make_unique<ThreadedStoreRunner>(*store);
+    vault = std::make_unique<Vault>(*runner, *envelope, clock, random);
+    keys = std::make_unique<ApiKeys>(*vault, *keyring, clock, random);
+    SpoolOptions spool_options;
+    spool_options.folder = folder->path() / "spool";
+    spool_options.node = folder->node();
+    spool_options.segment_bytes = std::size_t{config.data.spool_segment_kib} * 1024;
+    auto spool_opened = open_spool(std::move(spool_options), keyring->spool_key(), random);
+    if (!spool_opened) {
+        return fail(spool_opened.error());
+    }
+    spool = std::move(*spool_opened);
+    return {};
+}
+
+Result<void> Gateway::Parts::open_network() {
+    CurlOptions curl;
+    curl.ca_file = loaded.config.tls.ca_file;
+    curl.proxy = loaded.config.tls.proxy;
+    curl.own_endpoints = own_endpoints(loaded.config.server);
+    auto client = CurlClient::create(std::move(curl), clock);
+    if (!client) {
+        return fail(client.error());
+    }
+    http = std::move(*client);
+    return {};
+}
+
+void Gateway::Parts::open_domain() {
+    auto const& config = loaded.config;
+    registrations = {make_registration(config), make_terminal_registration(config)};
+    auto const policy = policy_of(config);
+    discovery = std::make_unique<Discovery>(*http, clock);
+    cache = std::make_unique<TokenCache>(random, policy);
+    Refresher::Parts refresher_parts{
+        registrations, *vault, *spool, *http,          *cache,         clock,
+        random,        timers, policy, folder->node(), folder->boot(), config.refresh.concurrency};
+    refresher = std::make_unique<Refresher>(std::move(refresher_parts));
+    scheduler =
+        std::make_unique<Scheduler>(*refresher, *vault, clock, timers, config.refresh.concurrency);
+    Login::Parts login_parts{.registrations = registrations,
+                             .vault = *vault,
+                             .spool = *spool,
+                             .http = *http,
+                             .discovery = *discovery,
+                             .clock = clock,
+                             .random = random,
+                             .return_to_allowed = loaded.config.app.return_to,
+                             .logins_max = config.limits.logins_max,
+                             .refresh_due =
+                                 [this, policy](Time issued, Time expires) {
+                                     return policy.due_at(issued, expires, random.unit());
+                                 },
+                             .timers = timers};
+    login = std::make_unique<Login>(std::move(login_parts));
+}
+
+void Gateway::Parts::open_server() {
+    settings = make_server_settings(loaded.config, *registrations.front());
+    if (options.demo_sandbox) {
+        settings.demo = DemoInfo{"", *options.demo_sandbox};
+    }
+    auto const connected = [this](LoginFinished const& done) {
+        cache->forget(done.connection.id);
+        if (tell_connected) {
+            tell_connected(done.connection.id.value(), done.connection.workspace);
+        }
+    };
+    ConnectPages::Parts pages_parts{settings,          *login,   registrations.front(),
+                                    runtime.control(), clock,    random,
+                                    metrics,           connected};
+    pages = std::make_unique<ConnectPages>(std::move(pages_parts));
+    Api::Parts api_parts{settings, *vault, *refresher,           *cache,
+                         *keys,    *login, registrations.back(), runtime.control(),
+                         clock,    metrics};
+    api = std::make_unique<Api>(std::move(api_parts));
+    operations = std::make_unique<Operations>(
+        Operations::Parts{metrics, *refresher, *vault, *cache, runtime.control()});
+    router = std::make_unique<Router>(make_router(settings, *pages, *api, *operations));
+}
+
+Result<void> Gateway::Parts::open_listeners() {
+    ServerOptions server_options;
+    server_options.executors = runtime.workers();
+    server_options.fast = [this](ServerRequest const& request, ResponseBuffer& out) {
+        return api->token_from_memory(request, out);
+    };
+    server_options.handler = [this](ServerRequest const& request) { return handle(request); };
+    server = std::make_unique<HttpServer>(std::move(server_options), clock);
+    auto const& config = loaded.config.server;
+    bool const apart = !listens_on_loopback(config.listen) || !config.private_listen.empty();
+    auto const kind = apart ? ListenerKind::public_ : ListenerKind::both;
+    auto first = server->listen_tcp(kind, config.listen);
+    if (!first) {
+        return fail(first.error());
+    }
+    listen_address = std::move(*first);
+    if (auto const both = listen_on_other_loopback(kind); !both) {
+        return both;
+    }
+    if (apart && is_socket(config.private_listen)) {
+        private_address = config.private_listen;
+        auto const opened = server->listen_unix(config.private_listen.substr(socket_prefix.size()));
+        if (!opened) {
+            return opened;
+        }
+    } else if (apart) {
+        auto second = server->listen_tcp(ListenerKind::private_, config.private_listen.empty()
+                                                                     ? "127.0.0.1:0"
+                                                                     : config.private_listen);
+        if (!second) {
+            return fail(second.error());
+        }
+        private_address = std::move(*second);
+    }
+    return server->listen_unix((folder->path() / "brickgate.sock").string());
+}
+
+// Browsers may take localhost for ::1. Whoever listens there would get our people, and their codes.
+Result<void> Gateway::Parts::listen_on_other_loopback(ListenerKind kind) {
+    constexpr std::string_view v4 = "127.0.0.1:";
+    if (!listen_address.starts_with(v4)) {
+        return {};
+    }
+    auto const other = server->listen_tcp(kind, "[::1]:" + listen_address.substr(v4.size()));
+    if (!other && other.error().code() == ErrorCode::address_in_use) {
+        return fail(other.error());
+    }
+    return {};  // a machine without IPv6 has no such address
+}
+
+}  // namespace brickgate
