@@ -50,7 +50,7 @@ std::string granted_scope(Settings const& settings, std::string scope) {
         return scope + " unasked-for";
     }
     if (settings.scope == "fewer") {
-        return scope.substr(0, scope.rfind(' '));
+        return scope.substr(scope.find(' ') + 1);
     }
     return scope;
 }

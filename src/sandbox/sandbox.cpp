@@ -180,7 +180,7 @@ Task<ServerResponse> Sandbox::State::answer(Asked asked) {
         response.cut_after = 0;
     }
     if (fault && fault->kind == "half_answer") {
-        response.cut_after = 60;
+        response.cut_after = 300 + response.body.size() / 2;  // inside the body
     }
     co_return response;
 }

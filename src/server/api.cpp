@@ -329,7 +329,7 @@ Task<ServerResponse> Api::disconnect(ServerRequest const& request, Params params
     if (!ended) {
         co_return error_response(ended.error());
     }
-    parts_.refresher.forget(row->id);
+    parts_.cache.end(row->id, row->family);
     log(LogLevel::info, "disconnected", "A connection was ended and its tokens erased.",
         {{"connection", row->id.value()}, {"caller", caller->key_id}});
     json::object out;

@@ -58,6 +58,7 @@ struct TokenCache::Entry {
 struct TokenCache::Shard {
     std::mutex mutex;
     std::unordered_map<ConnectionId, std::shared_ptr<Entry const>> entries;
+    std::unordered_map<ConnectionId, std::uint64_t> ended;  // the family that was
 };
 
 TokenCache::TokenCache(Random& random, RefreshPolicy policy)
@@ -88,6 +89,10 @@ void TokenCache::put(ConnectionId const& id, CachedToken token, Secret const& ac
     entry->sealed = seal(id, access_token);
     Shard& shard = shard_of(id);
     std::scoped_lock const lock(shard.mutex);
+    auto const ended = shard.ended.find(id);
+    if (ended != shard.ended.end() && entry->token.family <= ended->second) {
+        return;
+    }
     auto& slot = shard.entries[id];
     if (slot) {
         auto const& held = slot->token;
@@ -108,6 +113,15 @@ void TokenCache::forget(ConnectionId const& id) {
     if (shard.entries.erase(id) > 0) {
         size_.fetch_sub(1, std::memory_order_relaxed);
     }
+}
+
+void TokenCache::end(ConnectionId const& id, std::uint64_t family) {
+    {
+        Shard& shard = shard_of(id);
+        std::scoped_lock const lock(shard.mutex);
+        shard.ended[id] = family;
+    }
+    forget(id);
 }
 
 std::optional<CachedToken> TokenCache::peek(ConnectionId const& id) {

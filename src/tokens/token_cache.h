@@ -50,6 +50,9 @@ class TokenCache {
     std::optional<CachedToken> peek(ConnectionId const& id);
     void put(ConnectionId const& id, CachedToken token, Secret const& access_token);
     void forget(ConnectionId const& id);
+    // The grant was ended: what a refresh in flight may still bring of this family is not taken any
+    // more.
+    void end(ConnectionId const& id, std::uint64_t family);
     std::size_t size() const { return size_.load(std::memory_order_relaxed); }
 
  private:
