@@ -275,7 +275,7 @@ Result<SaveOutcome> SqliteTransaction::save_tokens(TokenSave const& s) {
     if (!*row) {
         return SaveOutcome::gone;
     }
-    if ((*row)->family != s.family) {
+    if ((*row)->family != s.family || (*row)->state == ConnectionState::disconnected) {
         return SaveOutcome::family_changed;
     }
     return (*row)->last_attempt == s.attempt ? SaveOutcome::already_saved : SaveOutcome::superseded;
@@ -284,7 +284,8 @@ Result<SaveOutcome> SqliteTransaction::save_tokens(TokenSave const& s) {
 Result<bool> SqliteTransaction::keep_alt_refresh(ConnectionId const& id, std::uint64_t family,
                                                  std::string const& sealed) {
     return any(
-        database_.run("UPDATE connection SET sealed_alt_refresh = ? WHERE id = ? AND family = ?",
+        database_.run("UPDATE connection SET sealed_alt_refresh = ? WHERE id = ? AND family = ? "
+                      "AND state <> 'disconnected'",
                       Blob{sealed}, id.value(), family));
 }
 

@@ -190,6 +190,16 @@ TEST_F(SpoolTest, what_was_found_and_then_committed_is_not_told_again) {
     EXPECT_THAT(unresolved(), ::testing::IsEmpty());
 }
 
+TEST_F(SpoolTest, a_trim_writes_down_what_was_committed) {
+    auto const first = append("1");
+    spool_->committed(*first, now);
+    spool_->trim(now);
+    auto const frames = spool::read_segment(content(files().front())).frames;
+    ASSERT_EQ(frames.size(), 2U);
+    ASSERT_TRUE(frames[1].note);
+    EXPECT_EQ(frames[1].note->committed, *first);
+}
+
 TEST_F(SpoolTest, T73_nothing_of_an_answer_lies_on_disk_in_the_clear) {
     ASSERT_TRUE(append("1", "dapi-canary-0123456789"));
     spool_.reset();

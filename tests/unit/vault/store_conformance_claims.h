@@ -242,6 +242,15 @@ TYPED_TEST_P(StoreClaims, a_disconnect_wins_over_a_refresh_in_flight) {
     EXPECT_FALSE(ended.refresh_due_at);
 }
 
+TYPED_TEST_P(StoreClaims, nothing_is_kept_in_a_connection_that_was_ended) {
+    auto row = sample();
+    row.state = ConnectionState::disconnected;
+    this->insert(row);
+    EXPECT_EQ(this->save(save_of(row)), SaveOutcome::family_changed);
+    EXPECT_FALSE(this->keep_alternative(row, "other"));
+    EXPECT_EQ(text_of(this->find(row).value()), text_of(row));
+}
+
 // A failure may be written by the attempt that saw it and by nobody else: every field is a fence.
 TYPED_TEST_P(StoreClaims, failures_are_fenced_by_every_field) {
     using Break = std::function<void(Fence&)>;
@@ -454,8 +463,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     a_save_counts_answers_that_bring_the_same_refresh_token,
     a_save_succeeds_whoever_holds_the_lease_by_now, a_late_good_token_revives_what_was_given_up,
     a_save_tells_why_it_came_too_late, a_disconnect_wins_over_a_refresh_in_flight,
-    failures_are_fenced_by_every_field, a_failure_does_not_lift_a_quarantine,
-    a_back_off_of_what_was_not_spent_forgets_the_presentation,
+    nothing_is_kept_in_a_connection_that_was_ended, failures_are_fenced_by_every_field,
+    a_failure_does_not_lift_a_quarantine, a_back_off_of_what_was_not_spent_forgets_the_presentation,
     a_back_off_keeps_an_older_open_presentation, a_back_off_of_what_may_be_spent_keeps_the_intent,
     a_blocked_host_is_a_state_that_was_asked_for, a_definite_failure_ends_the_grant_with_its_reason,
     an_alternative_becomes_a_new_generation, a_new_sign_in_replaces_the_family_once,
