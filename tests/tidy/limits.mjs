@@ -4,7 +4,7 @@
 
 export const banned = [
   {
-    pattern: /\b\w+_clock::now\s*\(/g, allowed: /^src\/(net|app)\//, instead: 'take the time as an argument, or from Clock',
+    pattern: /\b\w+_clock::now\s*\(/g, allowed: /^src\/(net\/|app\/|cli\/admin\.cpp)/, instead: 'take the time as an argument, or from Clock',
     trips: 'auto t = std::chrono::system_clock::now();', passes: 'auto t = clock_.now();',
   },
   {
@@ -32,7 +32,7 @@ export const banned = [
     trips: 'delete x;', passes: 'Thing(Thing const&) = delete;',
   },
   {
-    pattern: /\b(?:u|nano)?sleep\s*\(|\bthis_thread::sleep_\w+/g, allowed: /^$/, instead: 'co_await Timers::sleep_for, which tests can wind forward', unless: /[.>]\s*$/,
+    pattern: /\b(?:u|nano)?sleep\s*\(|\bthis_thread::sleep_\w+/g, allowed: /^src\/cli\/admin\.cpp$/, instead: 'co_await Timers::sleep_for, which tests can wind forward', unless: /[.>]\s*$/,
     trips: 'std::this_thread::sleep_for(1s);', passes: 'co_await timers.sleep_for(1s);',
   },
   {
@@ -43,7 +43,8 @@ export const banned = [
 
 // Files that may look inside a Secret, and what for.
 export const exposers = [
-  'src/app/gateway.cpp',            // the root key, the demo's own API key
+  'src/app/gateway.cpp',            // the demo's own API key
+  'src/app/gateway_open.cpp',       // the root key
   'src/app/validate_config.cpp',    // is the root key one?
   'src/oauth/types.h',              // the token types' own door
   'src/oauth/authorization.h',      // ValidatedCode's own door
@@ -74,7 +75,6 @@ export const exposers = [
 
 // Longer than 400 lines (600 in tests) for now: path -> lines.
 export const longFiles = {
-  'src/app/gateway.cpp': 460,
   'src/sandbox/handlers.cpp': 431,
   'src/server/api.cpp': 469,
   'src/vault/memory_transaction.cpp': 409,
@@ -83,6 +83,6 @@ export const longFiles = {
 
 // Longer than 70 lines for now: 'path name' -> lines.
 export const longFunctions = {
-  'src/cli/demo.cpp run_demo': 76,
+  'src/sandbox/style.cpp style_sheet': 71,  // a style sheet
   'src/sandbox/handlers.cpp Sandbox::State::control': 102,  // a list of knobs, one line each
 };
