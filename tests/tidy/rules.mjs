@@ -244,7 +244,7 @@ const threatRule = {
   check: (files) => {
     // The names of tests, and crash points as strings: a test may go through a list of them.
     const tests = files.filter((file) => /^tests\/(unit|node|browser)\/.*\.(cpp|h|mjs)$/.test(file.path)).map((file) => file.text).join('\n');
-    const names = tests.match(/\bTEST\w*\([^)]*\)|\btest\(\s*(['"`]).*?\1|(['"`])K\d+(:kill.*?)?\2/g)?.join('\n') ?? '';
+    const names = tests.match(/\bTEST\w*\([^)]*\)|\btest\(\s*(['"`]).*?\1|(['"`])K\d+(:kill.*?)?\2|^ *K\d+: \{/gm)?.join('\n') ?? '';
     return [...threats, ...crashPoints].filter((name) => !new RegExp(`(?<![A-Za-z0-9])${name}(?![0-9])`).test(names)).map((name) => `tests: none bears ${name}`);
   },
   trips: [
