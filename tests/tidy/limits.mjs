@@ -82,5 +82,4 @@ export const longFiles = {
 
 // Longer than 70 lines for now: 'path name' -> lines.
 export const longFunctions = {
-  'src/sandbox/style.cpp style_sheet': 71,  // a style sheet
 };
