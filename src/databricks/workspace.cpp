@@ -105,12 +105,12 @@ std::string_view host_part(std::string_view rest) {
 }
 
 std::string query_value(std::string_view url, std::string_view name) {
+    url = url.substr(0, url.find('#'));
     auto const start = url.find('?');
     if (start == std::string_view::npos) {
         return {};
     }
     auto query = url.substr(start + 1);
-    query = query.substr(0, query.find('#'));
     while (!query.empty()) {
         auto const end = std::min(query.find('&'), query.size());
         auto const field = query.substr(0, end);
