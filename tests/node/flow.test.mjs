@@ -325,13 +325,13 @@ test('server error and outage at the token endpoint: a plain page, nothing kept'
   assert.ok(!list.body.items.some((row) => row.principal.user_name === 'grace@example.com'));
 });
 
-test('a public client signs in without a secret, and client_secret_post sends it in the body', async () => {
+test('T35 the client secret stands in one place: none for a public client, body or header, as configured', async () => {
   for (const [env, proof] of [[{ CLIENT_ID: 'public-app', CLIENT_SECRET: '' }, ''], [{ CLIENT_ID: 'post-app', CLIENT_SECRET: 'a:b%c+d é', BRICKGATE_DATABRICKS_CLIENT_AUTHENTICATION: 'client_secret_post' }, ''],
     [{ CLIENT_ID: 'basic-app', CLIENT_SECRET: 'a:b%c+d é' }, 'Basic']]) {
     const other = await Gateway.start({ sandbox, env });
     await sandbox.control('POST', 'apps', { client_id: env.CLIENT_ID, client_secret: env.CLIENT_SECRET, redirect_uris: [`${other.url}/callback`] });
     const signed = await signIn(other, new Jar());
-    assert.equal(signed.page.status, 200, `T35 ${env.CLIENT_ID}: ${signed.code}`);
+    assert.equal(signed.page.status, 200, `${env.CLIENT_ID}: ${signed.code}`);
     const call = (await sandbox.tokenCalls()).at(-1);
     assert.ok(call.authorization.startsWith(proof));
     assert.equal(call.body.includes('client_secret'), env.CLIENT_ID === 'post-app');
