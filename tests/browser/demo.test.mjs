@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { approve, freePort, Process, temporaryFolder } from '../support/brickgate.mjs';
+import { approve, begin, freePort, Jar, Process, temporaryFolder } from '../support/brickgate.mjs';
 import { launch, openWindow, screenshot } from '../support/browser.mjs';
 
 let browser, demo, url, workspace, data;
@@ -133,27 +133,29 @@ test('who denies is told that nothing was kept, and the way back in works', asyn
   await context.close();
 });
 
-test('T02 a link forwarded to another browser connects nobody, and says so', async () => {
-  const [mallory, victim] = [await openWindow(browser), await openWindow(browser)];
-  await mallory.page.goto(`${url}/auth`);
-  const link = await approve(mallory.page.url(), { email: 'grace@example.com' });
-  const answer = await victim.page.goto(link);
-  assert.equal(answer.status(), 403);
-  assert.equal(await codeOn(victim.page), 'state_cookie_missing');
-  assert.match(await shown(victim.page), /do not go on/);
-  assert.doesNotMatch(victim.page.url(), /code=|state=/);
+test('T02 a workspace address forwarded to another browser connects nobody, and the page says so', async () => {
   for (const screen of ['phone', 'desktop']) {
+    const forwarded = await begin({ url }, new Jar());
     const { context, page, problems } = await openWindow(browser, { screen });
-    await mallory.page.goto(`${url}/auth`);
-    await page.goto(await approve(mallory.page.url()));
+    await signIn(page, { at: forwarded, person: 'Grace Hopper' });
+    assert.equal(await codeOn(page), 'state_cookie_missing');
+    assert.match(await shown(page), /do not go on/);
+    assert.doesNotMatch(page.url(), /code=|state=/);
     await look(page, problems, `demo-other-browser-${screen}-light`);
     await context.close();
   }
-  await mallory.context.close();
-  await victim.context.close();
 });
 
-test('T08 the second visit of a link is a plain page, and the connection stays', async () => {
+test('T01 a finished link of a stranger connects nobody', async () => {
+  const link = await approve(await begin({ url }, new Jar()), { email: 'grace@example.com' });
+  const { context, page } = await openWindow(browser);
+  const answer = await page.goto(link);
+  assert.equal(answer.status(), 403);
+  assert.equal(await codeOn(page), 'state_cookie_missing');
+  await context.close();
+});
+
+test('T04 the second visit of a link is a plain page, and the connection stays', async () => {
   const { context, page } = await openWindow(browser);
   const links = [];
   page.on('request', (request) => { if (request.url().startsWith(`${url}/callback`)) links.push(request.url()); });
@@ -177,7 +179,8 @@ test('T22 neither history nor Referer carries a code; the way back does not lead
     if (request.url().startsWith(`${url}/callback`)) callbacks.push(new URL(request.url()));
   });
   await signIn(page);
-  await page.getByRole('link', { name: 'Sign in again' }).click();
+  await page.evaluate((next) => location.assign(next), `${workspace}/`);
+  await page.waitForURL(`${workspace}/`);
   const secrets = ['code', 'state'].map((name) => callbacks[0].searchParams.get(name));
   assert.ok(secrets.every(Boolean));
   const session = await context.newCDPSession(page);
@@ -202,8 +205,9 @@ test('T24 markup that a workspace sends as error_description is text, never a sc
     const { context, page, problems } = await openWindow(browser);
     const dialogs = [];
     page.on('dialog', (dialog) => { dialogs.push(dialog.message()); dialog.dismiss(); });
+    let state;
+    page.on('request', (request) => { state ??= new URL(request.url()).searchParams.get('state'); });
     await page.goto(`${url}/auth`);
-    const state = new URL(page.url()).searchParams.get('state');
     await page.goto(`${url}/callback?${new URLSearchParams({ error: 'server_error', error_description: text, state })}`);
     assert.equal(await codeOn(page), 'authorize_failed');
     assert.equal(await page.locator('script, svg, form, input, [onerror], [onload], a[href^="javascript:"]').count(), 0, text);
@@ -214,7 +218,7 @@ test('T24 markup that a workspace sends as error_description is text, never a sc
   }
 });
 
-test('T23 no page lets itself be framed by another site', async () => {
+test('T25 no page lets itself be framed by another site', async () => {
   const { context, page } = await openWindow(browser);
   await page.goto(`${workspace}/_sandbox/log`);
   await page.setContent(`<iframe src="${url}/"></iframe>`);

@@ -86,7 +86,7 @@ test('refresh with rotation, five times: each refresh token is used once, each a
   await signed.context.close();
 });
 
-test('T30 a rotated refresh token that somebody presents again ends the family, and we say so once', async () => {
+test('a rotated refresh token that somebody presents again ends the family, and we say so once', async () => {
   const signed = await signIn({ person: 'alan@example.com' });
   const stolen = workspace.last('refresh_token.saved').token;
   assert.equal((await refresh(signed.id)).status, 200);
