@@ -132,6 +132,10 @@ Task<void> Session::serve() {
                 co_return;
             }
             ServerResponse const response = co_await handle();
+            if (response.raw) {
+                co_await send_raw(response.raw);
+                co_return;
+            }
             answer(response);
         }
         next_request();
@@ -234,6 +238,30 @@ void Session::answer(ServerResponse const& response) {
     if (response.cut_after) {
         out_.resize(std::min(out_.size(), before + *response.cut_after));
         keep_alive_ = false;
+    }
+}
+
+Task<void> Session::send_raw(std::shared_ptr<RawAnswer const> raw) {
+    SteadyTimer timer(shard_->executor);
+    std::string_view const all = raw->bytes;
+    std::string_view rest = all;
+    while (!rest.empty()) {
+        auto const piece = rest.substr(0, raw->piece);
+        rest.remove_prefix(piece.size());
+        out_ = piece;
+        bool const out = co_await flush();
+        if (!out) {
+            co_return;
+        }
+        if (rest.empty() && raw->endless) {
+            rest = all.substr(all.size() - std::min(all.size(), raw->piece));
+        }
+        if (!rest.empty()) {
+            give(Phase::writing, shard_->options->limits.write);
+            timer.expires_after(raw->pause);
+            error_code ignored;
+            co_await timer.async_wait(boost::asio::redirect_error(use_task, ignored));
+        }
     }
 }
 

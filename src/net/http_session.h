@@ -101,6 +101,7 @@ class Session {
     bool answer_fast();
     bool write_now();
     void answer(ServerResponse const& response);
+    Task<void> send_raw(std::shared_ptr<RawAnswer const> raw);
     void refuse(ErrorCode code);
     void next_request();
     void await_request();

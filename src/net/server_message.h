@@ -5,11 +5,13 @@
 // case.
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/http_message.h"
 #include "net/task.h"
 
@@ -40,6 +42,15 @@ struct ServerRequest {
     std::vector<std::string_view> header_values(std::string_view name) const;
 };
 
+// What no honest server sends, for the practice one: these bytes as they are, so many at a time,
+// and if endless the last of them again and again. Then the connection ends.
+struct RawAnswer {
+    std::string bytes = {};
+    std::size_t piece = 16 * 1024;
+    Milliseconds pause{0};
+    bool endless = false;
+};
+
 struct ServerResponse {
     int status = 200;
     HeaderMap headers = {};  // without Content-Length, Date and Connection: the session's
@@ -47,6 +58,7 @@ struct ServerResponse {
     bool close = false;  // end the connection after this answer
     // A broken server, on purpose: so many bytes of the message leave, then the connection ends.
     std::optional<std::size_t> cut_after = std::nullopt;
+    std::shared_ptr<RawAnswer const> raw = nullptr;  // instead of all of the above
 };
 
 std::string_view reason_phrase(int status);
