@@ -4,46 +4,14 @@
 #include <algorithm>
 
 #include "base/encoding.h"
-#include "base/json.h"
 
 namespace brickgate::sandbox {
 
 namespace {
 
 constexpr Seconds code_life = std::chrono::seconds(60);
-constexpr std::string_view dead = "Refresh token is invalid";
-
-struct TextSetting {
-    std::string_view name;
-    std::string Settings::* member;
-    std::vector<std::string_view> allowed;
-};
-struct TimeSetting {
-    std::string_view name;
-    Seconds Settings::* member;
-};
-
-std::vector<TextSetting> const& text_settings() {
-    static std::vector<TextSetting> const table{
-        {"refresh_mode", &Settings::refresh_mode, {"reusable", "grace", "strict", "revoke"}},
-        {"iss_in_callback", &Settings::iss_in_callback, {"none", "right", "wrong", "promised"}},
-        {"issue",
-         &Settings::issue,
-         {"all", "no_nonce", "wrong_nonce", "no_id_token", "no_refresh_token"}},
-        {"id_token",
-         &Settings::id_token,
-         {"good", "alg_none", "hs256", "bad_signature", "wrong_aud", "wrong_iss", "expired",
-          "future_iat", "no_sub"}},
-        {"scope", &Settings::scope, {"asked", "extra", "fewer"}}};
-    return table;
-}
-std::vector<TimeSetting> const& time_settings() {
-    static std::vector<TimeSetting> const table{{"access_ttl", &Settings::access_ttl},
-                                                {"refresh_ttl", &Settings::refresh_ttl},
-                                                {"session_ttl", &Settings::session_ttl},
-                                                {"grace", &Settings::grace}};
-    return table;
-}
+constexpr Seconds remembered = std::chrono::hours(1);  // so long a dead code still has a verdict
+constexpr std::string_view dead_token_words = "Refresh token is invalid";
 
 std::string granted_scope(Settings const& settings, std::string scope) {
     if (settings.scope == "extra") {
@@ -55,12 +23,20 @@ std::string granted_scope(Settings const& settings, std::string scope) {
     return scope;
 }
 
-bool has_word(std::string const& scope, std::string_view word) {
-    return (" " + scope + " ").find(" " + std::string(word) + " ") != std::string::npos;
+std::vector<std::string> words_of(std::string_view scope) {
+    std::vector<std::string> words;
+    while (!scope.empty()) {
+        auto const end = std::min(scope.find(' '), scope.size());
+        if (end > 0) {
+            words.emplace_back(scope.substr(0, end));
+        }
+        scope.remove_prefix(std::min(end + 1, scope.size()));
+    }
+    return words;
 }
 
-OAuthFailure invalid_grant(std::string_view description) {
-    return {400, "invalid_grant", std::string(description)};
+OAuthFailure invalid_grant(std::string_view description, std::string verdict) {
+    return {400, "invalid_grant", std::string(description), std::move(verdict)};
 }
 
 }  // namespace
@@ -69,44 +45,12 @@ std::string token_hash(std::string const& token) {
     return hex_encode(sha256(token).substr(0, 8));
 }
 
-std::optional<std::string> apply(Settings& settings, json::object const& change) {
-    for (auto const& [key, value] : change) {
-        std::string_view const name(key.data(), key.size());
-        if (name == "legacy_paths" && value.is_bool()) {
-            settings.legacy_paths = value.get_bool();
-            continue;
-        }
-        auto const& texts = text_settings();
-        auto const text = std::ranges::find(texts, name, &TextSetting::name);
-        if (text != texts.end() && value.is_string()) {
-            std::string_view const wanted(value.get_string());
-            if (std::ranges::find(text->allowed, wanted) == text->allowed.end()) {
-                return "no such value for " + std::string(name);
-            }
-            settings.*(text->member) = wanted;
-            continue;
-        }
-        auto const& times = time_settings();
-        auto const time = std::ranges::find(times, name, &TimeSetting::name);
-        if (time != times.end() && value.is_int64() && value.get_int64() >= 0) {
-            settings.*(time->member) = Seconds(value.get_int64());
-            continue;
-        }
-        return "no such setting, or a value of the wrong kind: " + std::string(name);
-    }
-    return std::nullopt;
+bool has_word(std::string const& scope, std::string_view word) {
+    return (" " + scope + " ").find(" " + std::string(word) + " ") != std::string::npos;
 }
 
-json::object to_json(Settings const& settings) {
-    json::object out;
-    for (auto const& text : text_settings()) {
-        out[text.name] = settings.*(text.member);
-    }
-    for (auto const& time : time_settings()) {
-        out[time.name] = (settings.*(time.member)).count();
-    }
-    out["legacy_paths"] = settings.legacy_paths;
-    return out;
+bool Grants::Family::is_alive(Time now) const {
+    return !dead && now < session_ends_at && (current.empty() || now < current_expires_at);
 }
 
 App const* Grants::app(std::string const& client_id) const {
@@ -114,9 +58,20 @@ App const* Grants::app(std::string const& client_id) const {
     return found == apps.end() ? nullptr : &*found;
 }
 
+std::string Grants::not_assigned(App const& app, std::string const& scope) const {
+    std::string missing;
+    for (auto const& word : words_of(scope)) {
+        if (!app.scopes.empty() && std::ranges::find(app.scopes, word) == app.scopes.end()) {
+            missing += (missing.empty() ? "" : " ") + word;
+        }
+    }
+    return missing;
+}
+
 std::string Grants::make_code(AuthorizeRequest const& request, Person const& person, Time now) {
+    forget_old(now);
     std::string code = "dcode" + random_.hex(20);
-    codes_[code] = {request, person, now + code_life, false};
+    codes_[code] = {request, person, now + code_life, false, ""};
     return code;
 }
 
@@ -127,18 +82,47 @@ Issued Grants::issue(Family& family, bool with_refresh, Time now) {
     out.client_id = family.client_id;
     out.person = family.person;
     out.expires_in = settings.access_ttl;
-    if (with_refresh) {
-        bool const rotates = settings.refresh_mode != "reusable" || family.current.empty();
-        if (rotates) {
-            family.previous = family.current;
-            family.previous_used_at = now;
-            family.current = "doau" + random_.hex(24);
-            family.current_expires_at = now + settings.refresh_ttl;
-            family_of_[family.current] = family.id;
-        }
-        out.refresh_token = family.current;
+    out.generation = family.generation;
+    if (!with_refresh) {
+        return out;
     }
+    bool const rotates = settings.refresh_mode != "reusable" || family.current.empty();
+    if (rotates) {
+        family.previous = family.current;
+        family.previous_used_at = now;
+        family.current = "doau" + random_.hex(24);
+        family.current_expires_at = now + settings.refresh_ttl;
+        family_of_[token_hash(family.current)] = family.id;
+    }
+    out.refresh_token = family.current;
     return out;
+}
+
+std::expected<void, OAuthFailure> Grants::check_code(Code const& code, std::string const& client_id,
+                                                     std::string const& redirect_uri,
+                                                     std::string const& verifier, Time now) const {
+    if (code.expires_at <= now) {
+        return std::unexpected(invalid_grant("The authorization code has expired", "code expired"));
+    }
+    if (code.request.client_id != client_id) {
+        return std::unexpected(invalid_grant("The authorization code belongs to another client",
+                                             "code of another client"));
+    }
+    if (code.request.redirect_uri != redirect_uri) {
+        return std::unexpected(invalid_grant("redirect_uri is not the one of the authorize request",
+                                             "another redirect_uri than at authorize"));
+    }
+    if (verifier.empty()) {
+        return std::unexpected(OAuthFailure{400, "invalid_request",
+                                            "code_verifier is missing: keep the PKCE verifier "
+                                            "until the callback and send it here",
+                                            "code_verifier missing"});
+    }
+    if (base64url_encode(sha256(verifier)) != code.request.code_challenge) {
+        return std::unexpected(
+            invalid_grant("code_verifier does not fit the code_challenge", "wrong code_verifier"));
+    }
+    return {};
 }
 
 std::expected<Issued, OAuthFailure> Grants::redeem(std::string const& code,
@@ -147,33 +131,25 @@ std::expected<Issued, OAuthFailure> Grants::redeem(std::string const& code,
                                                    std::string const& verifier, Time now) {
     auto const found = codes_.find(code);
     if (found == codes_.end()) {
-        return std::unexpected(invalid_grant("The authorization code is unknown"));
+        return std::unexpected(invalid_grant("The authorization code is unknown", "unknown code"));
     }
     auto& known = found->second;
     if (known.used) {
-        return std::unexpected(invalid_grant("The authorization code was used already"));
+        auto failure = invalid_grant("The authorization code was used already", "code used again");
+        if (!known.family.empty()) {
+            revoke(known.family);
+            failure.verdict += ": family revoked";
+            failure.family = known.family;
+        }
+        return std::unexpected(std::move(failure));
     }
     known.used = true;
-    if (known.expires_at <= now) {
-        return std::unexpected(invalid_grant("The authorization code has expired"));
-    }
-    if (known.request.client_id != client_id) {
-        return std::unexpected(invalid_grant("The authorization code belongs to another client"));
-    }
-    if (known.request.redirect_uri != redirect_uri) {
-        return std::unexpected(
-            invalid_grant("redirect_uri is not the one of the authorize request"));
-    }
-    if (verifier.empty()) {
-        return std::unexpected(OAuthFailure{400, "invalid_request",
-                                            "code_verifier is missing: keep the PKCE verifier "
-                                            "until the callback and send it here"});
-    }
-    if (base64url_encode(sha256(verifier)) != known.request.code_challenge) {
-        return std::unexpected(invalid_grant("code_verifier does not fit the code_challenge"));
+    auto const fits = check_code(known, client_id, redirect_uri, verifier, now);
+    if (!fits) {
+        return std::unexpected(fits.error());
     }
     Family family;
-    family.id = "family_" + random_.hex(8);
+    family.id = known.family = "family_" + random_.hex(8);
     family.client_id = client_id;
     family.scope = granted_scope(settings, known.request.scope);
     family.person = known.person;
@@ -181,49 +157,76 @@ std::expected<Issued, OAuthFailure> Grants::redeem(std::string const& code,
         settings.session_ttl.count() > 0 ? now + settings.session_ttl : Time::max();
     auto& kept = families_[family.id] = std::move(family);
     bool const offline =
-        has_word(known.request.scope, "offline_access") && settings.issue != "no_refresh_token";
+        has_word(kept.scope, "offline_access") && settings.issue != "no_refresh_token";
     auto issued = issue(kept, offline, now);
     issued.nonce = known.request.nonce;
+    issued.verdict = "code redeemed";
     return issued;
 }
 
+OAuthFailure Grants::dead_token(std::string verdict, std::string const& family) const {
+    return {400, settings.dead_token_error, std::string(dead_token_words), std::move(verdict),
+            family};
+}
+
 std::expected<Issued, OAuthFailure> Grants::refresh(std::string const& token,
-                                                    std::string const& client_id, Time now) {
-    auto const known = family_of_.find(token);
+                                                    std::string const& client_id,
+                                                    std::string const& scope, Time now) {
+    auto const known = family_of_.find(token_hash(token));
     if (known == family_of_.end()) {
-        return std::unexpected(invalid_grant(dead));
+        return std::unexpected(dead_token("unknown refresh token", ""));
     }
     auto& family = families_.at(known->second);
     family.presented[token_hash(token)] += 1;
     if (family.client_id != client_id) {
-        return std::unexpected(invalid_grant(dead));
+        return std::unexpected(dead_token("refresh token of another client", family.id));
     }
-    if (family.dead || family.session_ends_at <= now) {
-        return std::unexpected(invalid_grant(dead));
+    if (family.dead) {
+        return std::unexpected(dead_token("family is revoked", family.id));
+    }
+    if (family.session_ends_at <= now) {
+        return std::unexpected(dead_token("session ended", family.id));
     }
     if (token != family.current) {
-        bool const in_grace = settings.refresh_mode == "grace" && token == family.previous &&
-                              now - family.previous_used_at <= settings.grace;
-        if (in_grace) {
-            auto again = issue(family, false, now);
-            again.refresh_token = family.current;
-            return again;
-        }
-        family.reuses += 1;
-        if (settings.refresh_mode == "revoke") {
-            revoke(family.id);
-        }
-        return std::unexpected(invalid_grant(dead));
+        return present_old(family, token, now);
     }
     if (family.current_expires_at <= now) {
-        return std::unexpected(invalid_grant(dead));
+        return std::unexpected(dead_token("refresh token expired", family.id));
+    }
+    for (auto const& word : words_of(scope)) {
+        if (!has_word(family.scope, word)) {
+            return std::unexpected(
+                OAuthFailure{400, "invalid_scope",
+                             "A refresh cannot ask for more than was granted: " + clean_text(word),
+                             "wider scope asked", family.id});
+        }
     }
     family.generation += 1;
-    return issue(family, true, now);
+    auto issued = issue(family, settings.issue != "no_refresh_token", now);
+    issued.scope = scope.empty() ? family.scope : scope;
+    issued.verdict = "refreshed";
+    return issued;
 }
 
-std::expected<Issued, OAuthFailure> Grants::client_credentials(std::string const& client_id,
-                                                               std::string const& scope, Time now) {
+std::expected<Issued, OAuthFailure> Grants::present_old(Family& family, std::string const& token,
+                                                        Time now) {
+    bool const in_grace = settings.refresh_mode == "grace" && token == family.previous &&
+                          now - family.previous_used_at <= settings.grace;
+    if (in_grace) {
+        auto again = issue(family, false, now);
+        again.refresh_token = family.current;
+        again.verdict = "repeated within the grace period";
+        return again;
+    }
+    family.reuses += 1;
+    if (settings.refresh_mode != "revoke") {
+        return std::unexpected(dead_token("reuse refused", family.id));
+    }
+    revoke(family.id);
+    return std::unexpected(dead_token("reuse: family revoked", family.id));
+}
+
+Issued Grants::client_credentials(std::string const& client_id, std::string const& scope) {
     Family family;
     family.id = "family_" + random_.hex(8);
     family.client_id = client_id;
@@ -231,15 +234,19 @@ std::expected<Issued, OAuthFailure> Grants::client_credentials(std::string const
     family.person = {client_id, client_id};
     family.session_ends_at = Time::max();
     auto& kept = families_[family.id] = std::move(family);
-    return issue(kept, false, now);
+    auto issued = issue(kept, false, Time{});
+    issued.verdict = "client credentials";
+    return issued;
 }
 
 void Grants::register_access(Issued const& issued, std::string const& token, Time now) {
-    access_[token_hash(token)] = {issued.family, issued.person, now + issued.expires_in};
+    forget_old(now);
+    access_[token_hash(token)] = {issued.family, issued.scope, issued.person,
+                                  now + issued.expires_in};
 }
 
-std::optional<Person> Grants::who(std::string const& access_token, Time now) const {
-    auto const found = access_.find(token_hash(access_token));
+std::optional<Access> Grants::access(std::string const& token, Time now) const {
+    auto const found = access_.find(token_hash(token));
     if (found == access_.end() || found->second.expires_at <= now) {
         return std::nullopt;
     }
@@ -247,15 +254,17 @@ std::optional<Person> Grants::who(std::string const& access_token, Time now) con
     if (family == families_.end() || family->second.dead) {
         return std::nullopt;
     }
-    return found->second.person;
+    return found->second;
 }
 
-std::string Grants::why_not(std::string const& access_token, Time now) const {
-    auto const found = access_.find(token_hash(access_token));
-    if (found == access_.end()) {
-        return "unknown";
+void Grants::forget_old(Time now) {
+    if (access_.size() + codes_.size() < forget_at_) {
+        return;
     }
-    return found->second.expires_at <= now ? "expired" : "revoked";
+    std::erase_if(access_, [&](auto const& entry) { return entry.second.expires_at <= now; });
+    std::erase_if(codes_,
+                  [&](auto const& entry) { return entry.second.expires_at + remembered <= now; });
+    forget_at_ = std::max<std::size_t>(1024, 2 * (access_.size() + codes_.size()));
 }
 
 void Grants::expire_access_tokens() {
@@ -272,10 +281,10 @@ void Grants::revoke(std::string const& family) {
     }
 }
 
-json::array Grants::families() const {
-    json::array out;
+boost::json::array Grants::families(Time now) const {
+    boost::json::array out;
     for (auto const& [id, family] : families_) {
-        json::object presented;
+        boost::json::object presented;
         for (auto const& [hash, times] : family.presented) {
             presented[hash] = times;
         }
@@ -283,75 +292,14 @@ json::array Grants::families() const {
             {{"id", id},
              {"client_id", family.client_id},
              {"user", family.person.email},
-             {"alive", !family.dead},
+             {"scope", family.scope},
+             {"alive", family.is_alive(now)},
              {"living_refresh_token", family.current.empty() ? "" : token_hash(family.current)},
              {"generation", family.generation},
              {"reuses", family.reuses},
              {"presented", std::move(presented)}});
     }
     return out;
-}
-
-json::object Grants::snapshot() const {
-    json::array families;
-    for (auto const& [id, f] : families_) {
-        families.push_back({{"id", id},
-                            {"client_id", f.client_id},
-                            {"scope", f.scope},
-                            {"email", f.person.email},
-                            {"name", f.person.name},
-                            {"current", f.current},
-                            {"current_expires_at", to_ms(f.current_expires_at)},
-                            {"session_ends_at", to_ms(f.session_ends_at)},
-                            {"dead", f.dead},
-                            {"generation", f.generation}});
-    }
-    json::array access;
-    for (auto const& [hash, a] : access_) {
-        access.push_back({{"hash", hash},
-                          {"family", a.family},
-                          {"email", a.person.email},
-                          {"name", a.person.name},
-                          {"expires_at", to_ms(a.expires_at)}});
-    }
-    return {{"families", std::move(families)}, {"access", std::move(access)}};
-}
-
-void Grants::restore(json::object const& snapshot) {
-    auto const text = [](json::object const& object, std::string_view key) {
-        return std::string(string_at(object, key).value_or(""));
-    };
-    if (auto const* const families = array_at(snapshot, "families")) {
-        for (auto const& entry : *families) {
-            auto const& object = entry.as_object();
-            Family family;
-            family.id = text(object, "id");
-            family.client_id = text(object, "client_id");
-            family.scope = text(object, "scope");
-            family.person = {text(object, "email"), text(object, "name")};
-            family.current = text(object, "current");
-            family.current_expires_at =
-                time_from_ms(integer_at(object, "current_expires_at").value_or(0));
-            family.session_ends_at =
-                time_from_ms(integer_at(object, "session_ends_at").value_or(0));
-            family.dead = bool_at(object, "dead").value_or(false);
-            family.generation =
-                static_cast<std::uint64_t>(integer_at(object, "generation").value_or(1));
-            if (!family.current.empty()) {
-                family_of_[family.current] = family.id;
-            }
-            families_[family.id] = std::move(family);
-        }
-    }
-    if (auto const* const access = array_at(snapshot, "access")) {
-        for (auto const& entry : *access) {
-            auto const& object = entry.as_object();
-            access_[text(object, "hash")] = {
-                text(object, "family"),
-                {text(object, "email"), text(object, "name")},
-                time_from_ms(integer_at(object, "expires_at").value_or(0))};
-        }
-    }
 }
 
 }  // namespace brickgate::sandbox

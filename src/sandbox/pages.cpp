@@ -3,116 +3,147 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "base/encoding.h"
 
 namespace brickgate::sandbox {
 
 namespace {
 
-ServerResponse page(std::string_view title, std::string const& body,
-                    std::string const& form_target) {
+// The consent form's answer is a redirect, which may go on from there: Chromium holds every step of
+// it to form-action, so the app's own origins cannot be listed and any http(s) one is allowed.
+constexpr std::string_view policy =
+    "default-src 'none'; style-src 'self'; form-action 'self' http: https:; "
+    "frame-ancestors 'none'; base-uri 'none'";
+
+ServerResponse page(int status, std::string_view title, std::string_view body) {
     ServerResponse response;
+    response.status = status;
     response.headers.add("Content-Type", "text/html; charset=utf-8");
     response.headers.add("Cache-Control", "no-store");
-    response.headers.add("Content-Security-Policy",
-                         "default-src 'none'; style-src 'self'; form-action 'self' " + form_target +
-                             "; frame-ancestors 'none'; base-uri 'none'");
+    response.headers.add("Content-Security-Policy", std::string(policy));
     response.headers.add("Referrer-Policy", "no-referrer");
     response.headers.add("X-Content-Type-Options", "nosniff");
+    response.headers.add("X-Frame-Options", "DENY");
     response.body = fmt::format(
-        R"(<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{}</title><link rel="stylesheet" href="/_sandbox/style.css"></head><body><p class="banner">Practice workspace: nothing here is real</p><main>{}</main></body></html>)",
+        R"(<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{} - Brickgate sandbox</title>
+<link rel="stylesheet" href="/_sandbox/style.css"></head>
+<body><header><b>Brickgate sandbox</b> a practice Databricks: nothing here is real</header>
+<main>{}</main></body></html>
+)",
         html_escape(title), body);
     return response;
 }
 
-std::string words_for(std::string_view scope) {
-    if (scope == "all-apis") {
-        return "Use all Databricks APIs in your name";
+std::string initials_of(std::string_view name) {
+    std::string out(name.substr(0, 1));
+    auto const space = name.rfind(' ');
+    if (space != std::string_view::npos && space + 1 < name.size()) {
+        out += name[space + 1];
     }
-    if (scope == "offline_access") {
-        return "Stay connected when you are away (refresh token)";
+    return is_valid_utf8(out) ? out : "?";
+}
+
+std::string card_of(Person const& person) {
+    return fmt::format(
+        R"(<span class="face" aria-hidden="true">{}</span><span><b>{}</b><small>{}</small></span>)",
+        html_escape(initials_of(person.name)), html_escape(person.name), html_escape(person.email));
+}
+
+std::string_view words_for(std::string_view scope) {
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> words{
+        {{"all-apis", "Use every Databricks API in your name"},
+         {"sql", "Run SQL in your name"},
+         {"offline_access", "Stay connected while you are away"},
+         {"openid", "Know who you are"},
+         {"profile", "See your name"},
+         {"email", "See your e-mail address"}}};
+    auto const known =
+        std::ranges::find(words, scope, &std::pair<std::string_view, std::string_view>::first);
+    return known == words.end() ? "A right of this name" : known->second;
+}
+
+std::string scope_list(std::string_view scope) {
+    std::string list;
+    while (!scope.empty()) {
+        auto const end = std::min(scope.find(' '), scope.size());
+        if (end > 0) {
+            list += fmt::format("<li>{}<code>{}</code></li>", words_for(scope.substr(0, end)),
+                                html_escape(scope.substr(0, end)));
+        }
+        scope.remove_prefix(std::min(end + 1, scope.size()));
     }
-    if (scope == "openid") {
-        return "Know who you are";
-    }
-    if (scope == "profile") {
-        return "See your name";
-    }
-    if (scope == "email") {
-        return "See your e-mail address";
-    }
-    if (scope == "sql") {
-        return "Run SQL in your name";
-    }
-    return std::string(scope);
+    return list;
+}
+
+std::string origin_of(std::string const& url) {
+    auto const start = url.find("://");
+    return start == std::string::npos ? url : url.substr(0, url.find_first_of("/?#", start + 3));
 }
 
 }  // namespace
 
 ServerResponse sign_in_page(std::string const& ticket, App const& app,
-                            std::vector<Person> const& people, std::string const& origin) {
+                            std::vector<Person> const& people) {
     std::string buttons;
     for (auto const& person : people) {
-        buttons += fmt::format(
-            R"(<button name="email" value="{}"><b>{}</b><span>{}</span></button>)",
-            html_escape(person.email), html_escape(person.name), html_escape(person.email));
+        buttons += fmt::format(R"(<button class="person" name="email" value="{}">{}</button>)",
+                               html_escape(person.email), card_of(person));
     }
-    return page(
-        "Sign in",
-        fmt::format(
-            R"(<h1>Sign in</h1><p>to continue to <b>{}</b></p><form method="post" action="/_sandbox/sign-in"><input type="hidden" name="ticket" value="{}">{}</form><p class="soft">Everybody here is made up. No password is needed.</p>)",
-            html_escape(app.name), html_escape(ticket), buttons),
-        origin);
+    return page(200, "Sign in",
+                fmt::format(
+                    R"(<h1>Sign in</h1>
+<p>to continue to <b>{0}</b>. Everybody here is made up; there are no passwords.</p>
+<form method="post" action="/_sandbox/sign-in"><input type="hidden" name="ticket" value="{1}">{2}</form>
+<form class="other" method="post" action="/_sandbox/sign-in"><input type="hidden" name="ticket" value="{1}">
+<label for="email">Or be somebody else</label>
+<div class="row"><input id="email" type="email" name="email" placeholder="you@example.com" autocomplete="off" required>
+<button class="go">Continue</button></div></form>)",
+                    html_escape(app.name), html_escape(ticket), buttons));
 }
 
 ServerResponse consent_page(std::string const& ticket, App const& app, Person const& person,
-                            std::string const& scope, std::string const& target_origin) {
-    std::string list;
-    std::string_view rest = scope;
-    bool offline = false;
-    while (!rest.empty()) {
-        auto const end = std::min(rest.find(' '), rest.size());
-        auto const word = rest.substr(0, end);
-        offline = offline || word == "offline_access";
-        if (!word.empty()) {
-            list += fmt::format("<li>{}</li>", html_escape(words_for(word)));
-        }
-        rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
-    std::string const warning =
-        offline
+                            std::string const& scope, std::string const& redirect_uri) {
+    std::string_view const warning =
+        has_word(scope, "offline_access")
             ? ""
-            : R"(<p class="warn">offline_access was not asked for: no refresh token will be given, and the connection ends with its first access token.</p>)";
-    return page(
-        "Allow access",
-        fmt::format(
-            R"(<h1>Allow access?</h1><p><b>{}</b> wants to work on this workspace as <b>{}</b>:</p><ul>{}</ul>{}<form method="post" action="/_sandbox/consent"><input type="hidden" name="ticket" value="{}"><button class="main" name="answer" value="approve">Approve</button><button class="plain" name="answer" value="deny">Deny</button></form>)",
-            html_escape(app.name), html_escape(person.email), list, warning, html_escape(ticket)),
-        target_origin);
+            : R"(<p class="warn"><b>offline_access was not asked for.</b> There will be no refresh token: the connection ends with its first access token.</p>)";
+    return page(200, "Allow access",
+                fmt::format(
+                    R"(<h1>Let {0} in?</h1>
+<div class="person who">{1}<a href="/_sandbox/sign-in?ticket={2}">Not you?</a></div>
+<p>It wants to work on this workspace for you:</p>
+<ul>{3}</ul>{4}
+<form method="post" action="/_sandbox/consent"><input type="hidden" name="ticket" value="{2}">
+<div class="row"><button class="deny" name="answer" value="deny">Deny</button>
+<button class="go" name="answer" value="approve">Approve</button></div></form>
+<p class="soft">Either way you return to {5}.</p>)",
+                    html_escape(app.name), card_of(person), html_escape(ticket), scope_list(scope),
+                    warning, html_escape(origin_of(redirect_uri))));
 }
 
-ServerResponse front_page(std::string const& origin) {
-    return page(
-        "Practice workspace",
-        fmt::format(
-            R"(<h1>Brickgate sandbox</h1><p>A practice Databricks at <code>{}</code>: discovery, sign-in, tokens, keys and a few workspace APIs. docs/sandbox.md says what it can do, and what it can be told to do wrong.</p>)",
-            html_escape(origin)),
-        "");
+ServerResponse message_page(int status, std::string_view title, std::string_view text) {
+    return page(status, title,
+                fmt::format("<h1>{}</h1><p>{}</p>", html_escape(title), html_escape(text)));
 }
 
-std::string_view style_sheet() {
-    return R"(:root{color-scheme:light dark;--g:#eef2f6;--c:#fff;--i:#15202b;--s:#5b6b7a;--l:#d7dfe7;--a:#1b5e8c;--ai:#fff}
-@media(prefers-color-scheme:dark){:root{--g:#0e141a;--c:#17212b;--i:#e8eef4;--s:#93a4b4;--l:#2a3845;--a:#6fb6e8;--ai:#06131d}}
-*{box-sizing:border-box}html{font:17px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
-body{margin:0;min-height:100vh;background:var(--g);color:var(--i);display:flex;flex-direction:column;align-items:center;padding:0 16px 32px}
-.banner{margin:0 0 6vh;padding:8px 18px;background:repeating-linear-gradient(45deg,#ffd24a,#ffd24a 14px,#f6c22d 14px,#f6c22d 28px);color:#2b2200;border-radius:0 0 12px 12px;font-size:.85rem;font-weight:600}
-main{width:100%;max-width:27rem;background:var(--c);border:1px solid var(--l);border-radius:16px;padding:28px}
-h1{margin:0 0 8px;font-size:1.5rem}p{margin:0 0 14px}.soft{color:var(--s);font-size:.88rem;margin:16px 0 0}
-button{display:block;width:100%;font:inherit;text-align:left;color:inherit;background:var(--g);border:1px solid var(--l);border-radius:12px;padding:12px 16px;margin:0 0 10px;cursor:pointer}
-button span{display:block;color:var(--s);font-size:.85rem}button:hover{border-color:var(--a)}button:focus-visible{outline:3px solid var(--a);outline-offset:2px}
-.main{background:var(--a);color:var(--ai);text-align:center;font-weight:600;border-color:var(--a)}.plain{text-align:center}
-ul{padding-left:1.2rem;margin:0 0 18px}li{margin-bottom:6px}.warn{border:1px solid #d99a00;border-radius:10px;padding:10px 12px;font-size:.9rem}
-)";
+ServerResponse front_page(std::string const& origin, std::string const& refresh_mode) {
+    return page(200, "A practice Databricks",
+                fmt::format(
+                    R"(<h1>A practice Databricks</h1>
+<p>It answers like a workspace: discovery, sign-in, consent, tokens, keys and a few APIs. Point an app at</p>
+<p><code>{0}</code></p>
+<p>Refresh tokens are <b>{1}</b> here. <code>docs/sandbox.md</code> says what it can be told to do, and to do wrong.</p>
+<ul class="links"><li><a href="/oidc/.well-known/oauth-authorization-server">Discovery</a></li>
+<li><a href="/oidc/jwks.json">Keys</a></li><li><a href="/_sandbox/settings">Settings</a></li>
+<li><a href="/_sandbox/families">Token families</a></li><li><a href="/_sandbox/log">Log of requests</a></li></ul>)",
+                    html_escape(origin), html_escape(refresh_mode)));
 }
 
 }  // namespace brickgate::sandbox

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/sandbox.h"
 
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+
 #include "net/bridge.h"
 #include "sandbox/pages.h"
 #include "sandbox/state.h"
@@ -10,11 +14,12 @@ namespace brickgate::sandbox {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr std::size_t log_max = 20'000;
 constexpr Milliseconds hold_max = 60s;
+constexpr Milliseconds look_again = 20ms;
 
 std::string_view endpoint_of(std::string_view path) {
-    if (path.ends_with("/oauth-authorization-server") || path.ends_with("/openid-configuration")) {
+    if (path == "/oidc/.well-known/oauth-authorization-server" ||
+        path == "/oidc/.well-known/openid-configuration") {
         return "discovery";
     }
     if (path == "/oidc/jwks.json") {
@@ -36,68 +41,62 @@ std::string kind_of_authorization(std::string const& value) {
     return "Basic " + base64_decode(value.substr(6)).value_or("(not base64)");
 }
 
-ServerResponse whole_fault(Fault const& fault) {
-    ServerResponse response =
-        json_answer(fault.status, {{"error_code", fault.status}, {"message", "scripted fault"}});
-    if (fault.kind == "status" && !fault.value.empty()) {
-        response.headers.add("Retry-After", fault.value);
-    }
-    if (fault.kind == "redirect") {
-        response.status = 307;
-        response.headers.add("Location", fault.value);
-    }
-    if (fault.kind == "not_found") {
-        response.status = 404;
-    }
-    if (fault.kind == "html_200") {
-        response.status = 200;
-        response.headers = {};
-        response.headers.add("Content-Type", "text/html");
-        response.body =
-            "<!doctype html><title>Sign in</title><p>A login page instead of an answer.</p>";
-    }
-    if (fault.kind == "ip_acl") {
-        response = json_answer(403, {{"error_code", 403},
-                                     {"message",
-                                      "Source IP address: 203.0.113.7 is blocked by Databricks IP "
-                                      "ACL for workspace: 1234567890"}});
-    }
-    if (fault.kind == "invalid_client") {
-        response = json_answer(401, {{"error", "invalid_client"},
-                                     {"error_description", "Client authentication failed"}});
-    }
-    if (fault.kind == "old_invalid_request") {
-        response = json_answer(
-            400, {{"error", "invalid_request"}, {"error_description", "Refresh token is invalid"}});
-    }
-    return response;
+LogLine line_of(Asked const& asked, Time now) {
+    LogLine line;
+    line.at = now;
+    line.method = asked.method;
+    line.target = asked.target;
+    line.path = asked.path;
+    line.query = asked.query;
+    line.body = asked.body;
+    line.headers = asked.headers;
+    line.authorization = kind_of_authorization(asked.authorization);
+    return line;
 }
 
-bool replaces_answer(Fault const& fault) {
-    for (auto const* kind : {"status", "redirect", "not_found", "html_200", "ip_acl",
-                             "invalid_client", "old_invalid_request"}) {
-        if (fault.kind == kind) {
-            return true;
-        }
-    }
-    return false;
+ServerResponse no_such_endpoint(std::string const& hint) {
+    return json_answer(404, {{"error_code", "ENDPOINT_NOT_FOUND"}, {"message", hint}});
 }
 
 }  // namespace
 
-ServerResponse json_answer(int status, json::value const& document) {
-    ServerResponse response;
-    response.status = status;
-    response.headers.add("Content-Type", "application/json; charset=UTF-8");
-    response.headers.add("Cache-Control", "no-store");
-    response.body = json::serialize(document);
-    return response;
+Asked Asked::from(ServerRequest const& request) {
+    Asked asked;
+    asked.method = request.method;
+    asked.target = request.target;
+    asked.path = request.path;
+    asked.query = request.query;
+    asked.body = request.body;
+    for (auto const& [name, value] : request.headers) {
+        asked.headers.emplace_back(name, value);
+    }
+    asked.content_type = asked.header("Content-Type");
+    asked.authorization = asked.header("Authorization");
+    bool const form = media_type(asked.content_type) == "application/x-www-form-urlencoded";
+    auto fields = form_decode(form ? asked.body : asked.query);
+    asked.fields_readable = fields.has_value();
+    asked.fields = std::move(fields).value_or(FormFields{});
+    return asked;
 }
 
 std::string Asked::field(std::string_view name) const {
-    for (auto const& [key, value] : fields) {
-        if (key == name) {
+    auto const found = std::ranges::find(fields, name, &FormFields::value_type::first);
+    return found == fields.end() ? "" : found->second;
+}
+
+std::string Asked::header(std::string_view name) const {
+    for (auto const& [known, value] : headers) {
+        if (equals_ignoring_case(known, name)) {
             return value;
+        }
+    }
+    return {};
+}
+
+std::string Asked::repeated_field() const {
+    for (auto const& [name, value] : fields) {
+        if (std::ranges::count(fields, name, &FormFields::value_type::first) > 1) {
+            return name;
         }
     }
     return {};
@@ -111,89 +110,126 @@ Sandbox::Sandbox(SandboxOptions options, Executor executor, Clock& clock, Random
     grants.people = {{"ada@example.com", "Ada Lovelace"},
                      {"grace@example.com", "Grace Hopper"},
                      {"alan@example.com", "Alan Turing"}};
-    if (state_->options.state_file.empty()) {
-        return;
-    }
-    std::ifstream in(state_->options.state_file, std::ios::binary);
-    std::string const text{std::istreambuf_iterator<char>(in), {}};
-    auto const parsed = parse_json(text, {.nodes_max = 2'000'000});
-    if (parsed && parsed->is_object()) {
-        grants.restore(parsed->get_object());
-    }
+    state_->restore();
 }
 
 Sandbox::~Sandbox() = default;
 
+void Sandbox::stop() {
+    state_->stopping = true;
+}
+
 Task<ServerResponse> Sandbox::handle(ServerRequest const& request) {
-    Asked asked;
-    asked.method = request.method;
-    asked.path = request.path;
-    asked.query = request.query;
-    asked.body = request.body;
-    asked.content_type = request.header("Content-Type").value_or("");
-    asked.authorization = request.header("Authorization").value_or("");
-    bool const form = media_type(asked.content_type) == "application/x-www-form-urlencoded";
-    asked.fields = form_decode(form ? asked.body : asked.query).value_or(FormFields{});
-    auto task = state_->answer(std::move(asked));
+    auto task = state_->answer(Asked::from(request));
     co_return co_await run_on(state_->executor, std::move(task));
 }
 
 Task<ServerResponse> Sandbox::State::answer(Asked asked) {
-    if (asked.path.starts_with("/_sandbox/") || asked.path == "/") {
+    bool const page = asked.path == "/_sandbox/sign-in" || asked.path == "/_sandbox/consent";
+    if (!page && (asked.path.starts_with("/_sandbox/") || asked.path == "/")) {
         co_return control(asked);
     }
-    auto const endpoint = endpoint_of(asked.path);
-    auto const fault = faults.take(endpoint);
-    LogLine line{
-        next_seq++,  clock.now(), asked.method, asked.path,
-        asked.query, asked.body,  "",           kind_of_authorization(asked.authorization)};
-    std::uint64_t const held_at = releases;
-    auto const wait_for_release = [&]() -> bool { return releases == held_at; };
-    if (fault && fault->latency > 0ms) {
-        co_await timers.sleep_for(fault->latency);
+    auto const field = [&asked](std::string const& name) {
+        return name == "path" ? asked.path : asked.field(name);
+    };
+    auto fault = faults.take(endpoint_of(asked.path), field);
+    auto line = line_of(asked, clock.now());
+    if (fault) {
+        line.fault = fault->kind;
+        line.seq = judge.note(line);
+        co_return co_await answer_with_fault(std::move(asked), std::move(*fault), std::move(line));
     }
-    bool const never_commits =
-        fault && (fault->kind == "hold_before_commit" || fault->kind == "drop_before_commit");
+    auto response = obey(asked, line, std::nullopt);
+    line.status = response.status;
+    judge.note(std::move(line));
+    co_return response;
+}
+
+// The line is in the log from the start: a test that holds a request sees that it came.
+Task<ServerResponse> Sandbox::State::answer_with_fault(Asked asked, Fault fault, LogLine line) {
+    co_await wait(fault.latency);
+    bool dropped = fault.is("drop_before_commit");
+    if (fault.is("hold_before_commit")) {
+        bool const released = co_await held(false);
+        dropped = !released;
+    }
+    if (dropped) {
+        line.decision = "dropped before commit";
+        judge.amend(line);
+        co_return nothing_at_all();
+    }
+    auto instead = replacement(fault);
     ServerResponse response;
-    if (never_commits) {
-        line.decision = fault->kind;
-    } else if (fault && replaces_answer(*fault)) {
-        line.decision = "fault " + fault->kind;
-        response = whole_fault(*fault);
+    if (instead && !fault.after_commit) {
+        line.decision = "fault " + fault.kind;
     } else {
-        response = route(asked, line, fault);
+        response = obey(asked, line, fault);
+        spoil(response, fault);
     }
-    log.push_back(std::move(line));
-    if (log.size() > log_max) {
-        log.pop_front();
+    if (instead) {
+        response = std::move(*instead);
     }
-    if (!options.state_file.empty() && endpoint == "token") {
+    judge.amend(line);
+    dropped = fault.is("drop_after_commit");
+    if (fault.is("hold_after_commit")) {
+        bool const released = co_await held(true);
+        dropped = !released;
+    }
+    if (dropped) {
+        co_return nothing_at_all();
+    }
+    line.status = response.status;
+    judge.amend(line);
+    co_return on_the_wire(std::move(response), fault);
+}
+
+// Whether the request goes on. `answers` is what a release without further words means.
+Task<bool> Sandbox::State::held(bool answers) {
+    auto const before = releases;
+    for (Milliseconds waited{0}; waited < hold_max && releases == before && !stopping;
+         waited += look_again) {
+        co_await timers.sleep_for(look_again);
+    }
+    if (releases == before) {
+        co_return false;
+    }
+    co_return release_then.empty() ? answers : release_then == "answer";
+}
+
+Task<void> Sandbox::State::wait(Milliseconds time) {
+    while (time > 0ms && !stopping) {
+        auto const piece = std::min<Milliseconds>(time, 200ms);
+        co_await timers.sleep_for(piece);
+        time -= piece;
+    }
+}
+
+ServerResponse Sandbox::State::obey(Asked const& asked, LogLine& line,
+                                    std::optional<Fault> const& fault) {
+    auto const usual = grants.settings;
+    grants.settings = bent(usual, fault);
+    auto response = route(asked, line, fault);
+    grants.settings = usual;
+    if (line.generation > 0 || !line.family.empty()) {
         keep();
     }
-    if (fault && fault->kind.starts_with("hold_")) {
-        for (Milliseconds held{0}; held < hold_max && wait_for_release(); held += 20ms) {
-            co_await timers.sleep_for(20ms);
-        }
-        response.cut_after = 0;
-    }
-    if (fault && fault->kind.starts_with("drop_")) {
-        response.cut_after = 0;
-    }
-    if (fault && fault->kind == "half_answer") {
-        response.cut_after = 300 + response.body.size() / 2;  // inside the body
-    }
-    co_return response;
+    return response;
 }
 
 ServerResponse Sandbox::State::route(Asked const& asked, LogLine& line,
                                      std::optional<Fault> const& fault) {
     bool const get = asked.method == "GET";
-    bool const post = asked.method == "POST";
     auto const endpoint = endpoint_of(asked.path);
-    bool const legacy = asked.path.starts_with("/oauth2/");
-    if (legacy && !grants.settings.legacy_paths) {
-        return json_answer(404,
-                           {{"error_code", "ENDPOINT_NOT_FOUND"}, {"message", "No such endpoint"}});
+    if (asked.path.starts_with("/oauth2/") && !grants.settings.legacy_paths) {
+        return no_such_endpoint("There is no " + asked.path +
+                                ": the OAuth endpoints are /oidc/v1/authorize and /oidc/v1/token, "
+                                "as /oidc/.well-known/oauth-authorization-server says");
+    }
+    if (asked.path == "/_sandbox/sign-in") {
+        return sign_in(asked, line);
+    }
+    if (asked.path == "/_sandbox/consent" && asked.method == "POST") {
+        return consent(asked, line);
     }
     if (endpoint == "discovery" && get) {
         return discovery(fault);
@@ -202,46 +238,44 @@ ServerResponse Sandbox::State::route(Asked const& asked, LogLine& line,
         return json_answer(200, signer.jwks());
     }
     if (endpoint == "authorize" && get) {
-        return authorize(asked, line);
-    }
-    if (endpoint == "token" && post) {
-        return token(asked, line, fault);
+        return authorize(asked, line, fault);
     }
     if (endpoint == "token") {
-        return json_answer(405, {{"error", "invalid_request"},
-                                 {"error_description", "The token endpoint takes POST"}});
+        return token(asked, line, fault);
     }
     if (asked.path == "/.well-known/databricks-config" && get) {
         return json_answer(200, {{"oidc_endpoint", options.origin + "/oidc"},
-                                 {"account_id", "7a1c0de0-0000-4000-8000-000000000001"},
-                                 {"workspace_id", "1234567890123456"},
+                                 {"account_id", account_id},
+                                 {"workspace_id", workspace_id},
                                  {"cloud", "AWS"},
                                  {"host_type", "workspace"}});
     }
     if (endpoint == "api") {
-        return api(asked);
+        return api(asked, line);
     }
-    return json_answer(404,
-                       {{"error_code", "ENDPOINT_NOT_FOUND"},
-                        {"message", "No API found for '" + asked.method + " " + asked.path + "'"}});
+    return no_such_endpoint("No API found for '" + asked.method + " " + clean_text(asked.path) +
+                            "'");
 }
 
-ServerResponse Sandbox::State::discovery(std::optional<Fault> const& fault) {
-    std::string const kind = fault ? fault->kind : "";
+ServerResponse Sandbox::State::discovery(std::optional<Fault> const& fault) const {
+    auto const has = [&](std::string_view kind) { return fault && fault->is(kind); };
     std::string const issuer = options.origin + "/oidc";
     json::object document;
-    document["issuer"] =
-        kind == "wrong_issuer" ? "https://other.cloud.databricks.com/oidc" : issuer;
+    document["issuer"] = has("wrong_issuer") ? "https://other.cloud.databricks.com/oidc" : issuer;
     document["authorization_endpoint"] = issuer + "/v1/authorize";
-    document["token_endpoint"] =
-        kind == "foreign_token_endpoint" ? "http://evil.example/t" : issuer + "/v1/token";
+    document["token_endpoint"] = issuer + "/v1/token";
+    if (has("foreign_token_endpoint")) {
+        document["token_endpoint"] = fault->value.empty() ? "http://evil.example/t" : fault->value;
+    }
     document["jwks_uri"] = issuer + "/jwks.json";
     document["response_types_supported"] = {"code", "id_token"};
     document["response_modes_supported"] = {"query", "fragment", "form_post"};
     document["grant_types_supported"] = {"client_credentials", "authorization_code",
                                          "refresh_token"};
-    document["code_challenge_methods_supported"] =
-        json::array{json::value(kind == "plain_pkce_only" ? "plain" : "S256")};
+    if (!has("no_pkce_methods")) {
+        document["code_challenge_methods_supported"] =
+            json::array{json::value(has("plain_pkce_only") ? "plain" : "S256")};
+    }
     document["token_endpoint_auth_methods_supported"] = {"client_secret_basic",
                                                          "client_secret_post", "none"};
     document["scopes_supported"] = {"all-apis", "email",   "offline_access",
@@ -267,7 +301,33 @@ ServerResponse Sandbox::State::discovery(std::optional<Fault> const& fault) {
     return response;
 }
 
-void Sandbox::State::keep() {
+std::string Sandbox::State::uuid() const {
+    std::string out = random.hex(16);
+    out[12] = '4';
+    out[16] = 'a';
+    for (std::size_t const at : {8U, 13U, 18U, 23U}) {
+        out.insert(at, "-");
+    }
+    return out;
+}
+
+void Sandbox::State::restore() {
+    if (options.state_file.empty()) {
+        return;
+    }
+    std::ifstream in(options.state_file, std::ios::binary);
+    std::string const text{std::istreambuf_iterator<char>(in), {}};
+    auto const parsed = parse_json(text, {.nodes_max = 10'000'000});
+    if (parsed && parsed->is_object()) {
+        grants.restore(parsed->get_object());
+    }
+}
+
+// Renamed into place, so that a kill leaves the old file or the new one.
+void Sandbox::State::keep() const {
+    if (options.state_file.empty()) {
+        return;
+    }
     std::string const temporary = options.state_file + ".new";
     {
         std::ofstream out(temporary, std::ios::binary | std::ios::trunc);

@@ -2,8 +2,8 @@
 #pragma once
 // A Databricks to practise on, and the judge of the tests: both discovery documents, sign-in and
 // consent, the token endpoint, keys, a few workspace APIs, scripted faults, and a log of every
-// request. It shares nothing with the gateway but base, the value types of oauth and net. All
-// requests run on one executor.
+// request; docs/sandbox.md. It shares nothing with the gateway but base, the value types of oauth
+// and net. All requests run on one executor; nothing here throws.
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,14 +24,17 @@ struct SandboxOptions {
 
 class Sandbox {
  public:
+    struct State;  // sandbox/state.h
+
     Sandbox(SandboxOptions options, Executor executor, Clock& clock, Random& random,
             Timers& timers);
     ~Sandbox();
     // For an HttpServer; may be called on any executor.
     Task<ServerResponse> handle(ServerRequest const& request);
+    // Ends what is held or delayed, so that a shutdown need not wait for it. On the executor.
+    void stop();
 
  private:
-    struct State;
     std::unique_ptr<State> state_;
 };
 
