@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// must not compile: invalid operands to binary expression
+#include "base/secret.h"
+
+bool attempt(brickgate::Secret const& secret) {
+    return secret == "password";
+}
