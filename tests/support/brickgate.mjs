@@ -39,6 +39,10 @@ export function temporaryFolder() {
 
 const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BRICKGATE_|CLIENT_|REDIRECT_URI|DATABRICKS_|XDG_STATE)/.test(name)));
 
+// What a failing test left behind ends with its file.
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 // One run of one process; `log` holds the parsed log lines.
 export class Process {
   constructor(args, { env = {}, cwd } = {}) {
@@ -47,6 +51,8 @@ export class Process {
     this.err = '';
     this.child = spawn(binary, args, { cwd, env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.ended = new Promise((resolve) => this.child.once('exit', (code, signal) => resolve({ code, signal })));
+    running.add(this.child);
+    this.ended.then(() => running.delete(this.child));
     this.child.once('error', (error) => { this.end = { code: -1, error: String(error) }; });
     this.child.stdout.on('data', (bytes) => (this.out += bytes));
     let rest = '';
