@@ -42,6 +42,7 @@ const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => 
 // What a failing test left behind ends with its file.
 const running = new Set();
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+process.once('SIGTERM', () => process.exit(143));  // the runner's, when a file took too long
 
 // One run of one process; `log` holds the parsed log lines.
 export class Process {
