@@ -97,7 +97,10 @@ Task<Result<void>> Gateway::Parts::recover() {
         (entry.identity.kind == SpoolKind::refresh ? refreshes : logins)
             .push_back(std::move(entry));
     }
-    co_await login->recover(std::move(logins));
+    // A command may not have the configuration that the sign-in was begun with; the daemon has.
+    if (options.listen) {
+        co_await login->recover(std::move(logins));
+    }
     co_return co_await refresher->recover(std::move(refreshes));
 }
 
@@ -106,11 +109,11 @@ Task<void> Gateway::Parts::keep_house() {
     while (!stopping) {
         co_await timers.sleep_for(1s);  // short, so that a stop is noticed
         Time const now = clock.now();
+        spool->trim(now);  // notes what the database holds, so that a crash replays little
         if (now - last < housekeeping_every) {
             continue;
         }
         last = now;
-        spool->trim(now);
         StoreJob const sweep = [now](StoreTransaction& rows) -> Result<void> {
             auto const gone = rows.delete_logins_expired_before(now);
             if (!gone) {
@@ -218,6 +221,9 @@ Task<Result<void>> Gateway::start() {
     auto const executor = co_await boost::asio::this_coro::executor;
     spawn(executor, parts.scheduler->run());
     spawn(executor, parts.keep_house());
+    if (parts.settings.demo && !parts.private_address.empty()) {
+        parts.settings.demo->api_url = "http://" + parts.private_address;
+    }
     parts.server->start();
     parts.operations->set_ready(true);
     if (parts.root_key_made) {
@@ -230,7 +236,7 @@ Task<Result<void>> Gateway::start() {
          {"private_listen", parts.private_address},
          {"public_url", parts.settings.public_url},
          {"data", parts.folder->path().string()},
-         {"sandbox", parts.options.demo_sandbox.value_or("")}});
+         {"sandbox", parts.settings.demo ? parts.settings.demo->sandbox : ""}});
     co_return Result<void>{};
 }
 

@@ -20,9 +20,10 @@ struct LoginFinished;
 
 struct GatewayOptions {
     bool listen = true;
-    std::optional<std::string>
-        demo_sandbox;                       // origin of the practice Databricks: makes this a demo
+    std::optional<DemoInfo> demo;           // makes this a demo; its key is filled in here
     std::function<ConfigSources()> reread;  // SIGHUP: the configuration as it is now
+    // Asked again and again while another process has the data folder; false: give up (in_use).
+    std::function<bool()> wait_for_folder;
 };
 
 class Gateway {

@@ -39,6 +39,10 @@ std::vector<std::string> own_endpoints(Config::Server const& server) {
 Result<void> Gateway::Parts::open_vault() {
     auto const& config = loaded.config;
     auto opened = DataFolder::open(config.data.dir, random);
+    while (!opened && opened.error().code() == ErrorCode::in_use && options.wait_for_folder &&
+           options.wait_for_folder()) {
+        opened = DataFolder::open(config.data.dir, random);
+    }
     if (!opened) {
         return fail(opened.error());
     }
@@ -133,9 +137,7 @@ void Gateway::Parts::open_domain() {
 
 void Gateway::Parts::open_server() {
     settings = make_server_settings(loaded.config, *registrations.front());
-    if (options.demo_sandbox) {
-        settings.demo = DemoInfo{"", *options.demo_sandbox};
-    }
+    settings.demo = options.demo;
     auto const connected = [this](LoginFinished const& done) {
         cache->forget(done.connection.id);
         if (tell_connected) {

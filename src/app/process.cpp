@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <cstdlib>
 
 namespace brickgate {
 
@@ -17,6 +18,11 @@ void harden_process() {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     umask(0077);
     std::signal(SIGPIPE, SIG_IGN);
+}
+
+std::string environment_variable(char const* name) {
+    char const* const value = std::getenv(name);
+    return value ? value : "";
 }
 
 }  // namespace brickgate

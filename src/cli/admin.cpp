@@ -16,6 +16,8 @@ namespace brickgate::cli {
 
 namespace {
 
+constexpr std::chrono::seconds patience{10};
+
 Result<Admin::Answer> read_answer(int status, std::string_view body) {
     auto parsed = parse_json(body);
     if (!parsed || !parsed->is_object()) {
@@ -44,7 +46,9 @@ class SocketAdmin final : public Admin {
         curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
         curl_easy_setopt(curl.get(), CURLOPT_PROXY, "");
         curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method.c_str());
+        // A daemon that refreshes first may take as long as the workspace does.
         curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 60L);
+        curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, collect);
         curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer);
         if (!text.empty()) {
@@ -58,7 +62,9 @@ class SocketAdmin final : public Admin {
         }
         long status = 0;
         curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
-        return read_answer(static_cast<int>(status), answer);
+        auto read = read_answer(static_cast<int>(status), answer);
+        wipe(answer);
+        return read;
     }
 
  private:
@@ -68,11 +74,13 @@ class SocketAdmin final : public Admin {
 // No daemon: the same gateway without listeners, in this process, for this one command.
 class InProcessAdmin final : public Admin {
  public:
-    static Result<std::unique_ptr<Admin>> open(LoadedConfig loaded) {
+    static Result<std::unique_ptr<Admin>> open(LoadedConfig loaded,
+                                               std::function<bool()> wait_for_folder) {
         auto admin = std::unique_ptr<InProcessAdmin>(new InProcessAdmin);
         loaded.config.log.level = "error";
         GatewayOptions options;
         options.listen = false;
+        options.wait_for_folder = std::move(wait_for_folder);
         auto gateway = Gateway::create(std::move(loaded), std::move(options), admin->runtime_);
         if (!gateway) {
             return fail(gateway.error());
@@ -111,27 +119,45 @@ class InProcessAdmin final : public Admin {
 };
 
 bool somebody_listens(std::string const& path) {
-    int const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof(address.sun_path)) {
         return false;
     }
     path.copy(address.sun_path, path.size());
+    int const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool const connected =
         connect(fd, reinterpret_cast<sockaddr const*>(&address), sizeof(address)) == 0;
     close(fd);
     return connected;
 }
 
+std::string socket_of(Config const& config) {
+    return config.data.dir + "/brickgate.sock";
+}
+
 }  // namespace
 
+bool daemon_runs(Config const& config) {
+    return somebody_listens(socket_of(config));
+}
+
 Result<std::unique_ptr<Admin>> connect_admin(LoadedConfig loaded) {
-    std::string const socket_path = loaded.config.data.dir + "/brickgate.sock";
+    std::string const socket_path = socket_of(loaded.config);
     if (somebody_listens(socket_path)) {
         return std::make_unique<SocketAdmin>(socket_path);
     }
-    return InProcessAdmin::open(std::move(loaded));
+    // Another command has the folder for a moment, or a daemon is about to listen.
+    auto const end = std::chrono::steady_clock::now() + patience;
+    auto wait = [&socket_path, end] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        return !somebody_listens(socket_path) && std::chrono::steady_clock::now() < end;
+    };
+    auto opened = InProcessAdmin::open(std::move(loaded), std::move(wait));
+    if (!opened && opened.error().code() == ErrorCode::in_use && somebody_listens(socket_path)) {
+        return std::make_unique<SocketAdmin>(socket_path);
+    }
+    return opened;
 }
 
 Result<json::object> ask(Admin& admin, std::string method, std::string target, json::object body) {

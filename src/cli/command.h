@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/load_config.h"
+#include "base/encoding.h"
 #include "base/json.h"
 #include "base/result.h"
 
@@ -16,6 +17,7 @@ namespace brickgate::cli {
 enum Exit : int { ok = 0, failed = 1, usage = 64, unavailable = 69, in_use = 75, bad_config = 78 };
 
 struct Common {
+    std::string program = "brickgate";  // as it was called
     std::string config_file;
     ConfigValues flags;  // settings given on the command line, by name
     bool json = false;
@@ -25,10 +27,11 @@ struct Common {
 int complain(Error const& error);
 int complain(std::vector<std::string> const& lines);
 
-std::expected<LoadedConfig, int> load(Common const& common);
+std::expected<LoadedConfig, std::vector<std::string>> try_load(Common const& common);
+std::expected<LoadedConfig, int> load(Common const& common);  // complains by itself: the exit code
 
 // The gateway's API, wherever it is: the running daemon's socket, or the data folder opened here
-// and now.
+// and now. One command after the other: who comes second waits.
 class Admin {
  public:
     struct Answer {
@@ -40,9 +43,13 @@ class Admin {
 };
 // Errors: in_use and the data folder's.
 Result<std::unique_ptr<Admin>> connect_admin(LoadedConfig loaded);
+bool daemon_runs(Config const& config);
 // The answer if it is a success; else what the gateway said is wrong.
 Result<json::object> ask(Admin& admin, std::string method, std::string target,
                          json::object body = {});
+
+// Every connection that fits, however many pages that takes.
+Result<json::array> all_connections(Admin& admin, FormFields filter);
 
 int run_serve(Common const& common);
 struct DemoOptions {
@@ -72,6 +79,9 @@ struct TokenOptions {
     bool force_refresh = false;
 };
 int run_token(Common const& common, TokenOptions const& options);
+// Local wall clock, a fraction and the machine's offset: the only form that every Databricks SDK
+// reads right (databricks-facts 5.3).
+std::string local_expiry(std::string_view rfc3339);
 struct ConnectionsOptions {
     std::string action;  // list | show | explain | refresh | disconnect
     std::string id;
@@ -87,5 +97,6 @@ struct ApiKeysOptions {
 int run_api_keys(Common const& common, ApiKeysOptions const& options);
 int run_doctor(Common const& common);
 int run_config(Common const& common);
+int run_version(Common const& common);
 
 }  // namespace brickgate::cli

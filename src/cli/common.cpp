@@ -39,18 +39,26 @@ int complain(std::vector<std::string> const& lines) {
     return Exit::bad_config;
 }
 
-std::expected<LoadedConfig, int> load(Common const& common) {
+std::expected<LoadedConfig, std::vector<std::string>> try_load(Common const& common) {
     std::vector<std::string> warnings;
     auto sources = read_sources(common.flags, common.config_file, warnings);
     if (!sources) {
-        return std::unexpected(complain(sources.error()));
+        return std::unexpected(std::vector{sources.error().message()});
     }
     auto loaded = load_config(*sources);
     if (!loaded) {
-        return std::unexpected(complain(loaded.error()));
+        return std::unexpected(std::move(loaded.error()));
     }
     for (auto& warning : warnings) {
         loaded->warnings.push_back(std::move(warning));
+    }
+    return std::move(*loaded);
+}
+
+std::expected<LoadedConfig, int> load(Common const& common) {
+    auto loaded = try_load(common);
+    if (!loaded) {
+        return std::unexpected(complain(loaded.error()));
     }
     return std::move(*loaded);
 }

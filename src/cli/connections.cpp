@@ -3,14 +3,11 @@
 
 #include "base/encoding.h"
 #include "cli/command.h"
+#include "cli/terminal.h"
 
 namespace brickgate::cli {
 
 namespace {
-
-std::string text_at(json::object const& object, std::string_view key) {
-    return std::string(string_at(object, key).value_or(""));
-}
 
 void print_row(json::object const& row) {
     std::cout << text_at(row, "id") << "  " << text_at(row, "status");
@@ -39,7 +36,7 @@ void print_explanation(json::object const& answer) {
 }
 
 int list(Admin& admin, ConnectionsOptions const& options, bool as_json) {
-    FormFields filter{{"limit", "1000"}};
+    FormFields filter;
     if (!options.subject.empty()) {
         filter.emplace_back("subject", options.subject);
     }
@@ -49,19 +46,19 @@ int list(Admin& admin, ConnectionsOptions const& options, bool as_json) {
     if (!options.status.empty()) {
         filter.emplace_back("status", options.status);
     }
-    auto const answer = ask(admin, "GET", "/v1/connections?" + form_encode(filter));
-    if (!answer) {
-        return complain(answer.error());
+    auto const items = all_connections(admin, std::move(filter));
+    if (!items) {
+        return complain(items.error());
     }
     if (as_json) {
-        std::cout << json::serialize(*answer) << '\n';
+        std::cout << json::serialize(json::object{{"items", *items}, {"next_cursor", nullptr}})
+                  << '\n';
         return Exit::ok;
     }
-    auto const& items = answer->at("items").as_array();
-    for (auto const& item : items) {
+    for (auto const& item : *items) {
         print_row(item.as_object());
     }
-    if (items.empty()) {
+    if (items->empty()) {
         std::cout << "There are no connections yet: open /auth in a browser, or run brickgate "
                      "login HOST.\n";
     }
@@ -69,6 +66,27 @@ int list(Admin& admin, ConnectionsOptions const& options, bool as_json) {
 }
 
 }  // namespace
+
+Result<json::array> all_connections(Admin& admin, FormFields filter) {
+    filter.emplace_back("limit", "1000");
+    json::array all;
+    std::string cursor;
+    do {
+        auto fields = filter;
+        if (!cursor.empty()) {
+            fields.emplace_back("cursor", cursor);
+        }
+        auto const page = ask(admin, "GET", "/v1/connections?" + form_encode(fields));
+        if (!page) {
+            return fail(page.error());
+        }
+        if (auto const* const items = array_at(*page, "items")) {
+            all.insert(all.end(), items->begin(), items->end());
+        }
+        cursor = text_at(*page, "next_cursor");
+    } while (!cursor.empty());
+    return all;
+}
 
 int run_connections(Common const& common, ConnectionsOptions const& options) {
     auto loaded = load(common);

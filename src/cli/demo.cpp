@@ -1,177 +1,225 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <arpa/inet.h>
-#include <sys/socket.h>
+// Gateway and practice Databricks in one process. What both know is kept in the data folder, so
+// that a kill -9 and a new start find everything again.
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "app/gateway.h"
 #include "app/process.h"
-#include "base/log.h"
 #include "cli/command.h"
 #include "cli/sandbox_server.h"
+#include "cli/terminal.h"
 #include "net/task_group.h"
-#include "server/pages.h"
+#include "server/demo_steps.h"
 
 namespace brickgate::cli {
 
 namespace {
 
-constexpr int ports_tried = 20;
+namespace fs = std::filesystem;
+constexpr int ports_tried = 50;
+constexpr int usual_port = 3000;
 
-bool is_free(int port) {
-    int const fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int const on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    bool const free = bind(fd, reinterpret_cast<sockaddr const*>(&address), sizeof(address)) == 0;
-    close(fd);
-    return free;
-}
+// Where both listen, and the secret that the one registered with the other.
+struct Plan {
+    std::string listen;
+    int port = 0;
+    int sandbox_port = 0;
+    std::string sandbox_listen;
+    std::string secret;
 
-int port_of(std::string const& address) {
-    return std::stoi("0" + address.substr(address.rfind(':') + 1));
-}
+    std::string url() const { return "http://localhost:" + std::to_string(port); }
+    std::string sandbox() const { return "http://127.0.0.1:" + std::to_string(sandbox_port); }
+    std::string redirect_uri() const { return url() + "/callback"; }
+};
 
-// The same every time, so that the sandbox's state file still fits after a restart.
-std::string remembered(std::filesystem::path const& file, std::string const& otherwise) {
+std::string first_word(fs::path const& file) {
     std::ifstream in(file);
-    std::string text;
-    if (in >> text && !text.empty()) {
-        return text;
+    std::string word;
+    in >> word;
+    return word;
+}
+
+int next_free(int port) {
+    for (int i = 0; i < ports_tried && !port_is_free(port); ++i) {
+        port += 1;
     }
-    std::ofstream(file) << otherwise << '\n';
-    return otherwise;
+    return port;
 }
 
-std::string here() {
-    // Inside ./run the shell's command is shorter than the program's path.
-    return std::filesystem::exists("run") ? "./run brickgate" : "brickgate";
-}
-
-void print_welcome(Gateway const& gateway, std::string const& sandbox) {
-    std::string const url = gateway.settings().public_url;
-    std::cout << "\n  Open  " << url << "/auth\n\n"
-              << "  Sign in as anybody, approve, and a fresh Databricks token is yours.\n"
-              << "  The practice Databricks is at " << sandbox << "; no account is needed.\n";
-    if (getenv("SSH_CONNECTION")) {
-        std::string const port = std::to_string(port_of(gateway.listen_address()));
-        std::string const other = std::to_string(port_of(sandbox));
-        std::cout << "  You are here over SSH; on your own machine run:\n    ssh -L " << port
-                  << ":127.0.0.1:" << port << " -L " << other << ":127.0.0.1:" << other
-                  << " <this machine>\n";
+Plan make_plan(fs::path const& folder, std::string const& listen, bool listen_given,
+               std::string const& sandbox_listen) {
+    Plan plan;
+    plan.listen = listen;
+    int const wanted = port_number(listen);
+    plan.port = wanted == 0 ? free_port() : listen_given ? wanted : next_free(wanted);
+    if (plan.port != wanted) {
+        plan.listen = listen.substr(0, listen.rfind(':') + 1) + std::to_string(plan.port);
     }
-    std::cout << "  Stop with Ctrl-C.\n" << std::endl;
+    plan.sandbox_port = port_number(sandbox_listen);
+    plan.sandbox_listen = sandbox_listen;
+    if (plan.sandbox_port == 0) {
+        // The connections that are kept know the practice Databricks by its address.
+        int const before = port_number(":" + first_word(folder / "sandbox.port"));
+        bool const usable = before > 0 && before != plan.port && port_is_free(before);
+        plan.sandbox_port = usable ? before : next_free(plan.port + 1);
+        plan.sandbox_listen = "127.0.0.1:" + std::to_string(plan.sandbox_port);
+    }
+    plan.secret = first_word(folder / "sandbox.secret");
+    if (plan.secret.empty()) {
+        SystemRandom random;
+        plan.secret = "dose" + random.hex(16);
+    }
+    return plan;
 }
 
-void print_connected(Gateway const& gateway, std::string const& connection,
-                     std::string const& sandbox) {
-    std::cout << "\n  Connected: " << connection << "\n\n"
-              << "  Take a fresh token:\n    " << demo_curl(gateway.settings(), connection)
-              << "\n    " << here() << " token\n\n"
-              << "  Three things to try:\n"
-              << "    1. " << gateway.settings().public_url << "/auth again, and choose Deny.\n"
-              << "    2. Let it expire: curl -X POST " << sandbox << "/_sandbox/expire; then "
-              << here() << " token --force-refresh\n"
-              << "    3. In another terminal: kill -9 " << getpid() << "; start the demo again; "
-              << here() << " token\n"
-              << std::endl;
+// What a .env or a file of somebody's real workspace says must not reach the practice one.
+void put_flags(ConfigValues& flags, Plan const& plan) {
+    flags["server.listen"] = plan.listen;
+    flags["server.public_url"] = plan.url();
+    flags["databricks.host"] = plan.sandbox();
+    flags["databricks.client_id"] = "brickgate-demo";
+    flags["databricks.client_secret"] = plan.secret;
+    flags["databricks.redirect_uri"] = plan.redirect_uri();
+    flags["databricks.client_authentication"] = "automatic";
+    for (auto const* const name :
+         {"server.private_listen", "databricks.authorization_endpoint", "databricks.token_endpoint",
+          "databricks.jwks_uri", "databricks.hosts"}) {
+        flags[name] = "";
+    }
 }
 
-Task<void> start(Gateway& gateway, Runtime& runtime, std::string sandbox,
+DemoInfo demo_info(Common const& common, Plan const& plan, std::string const& data,
+                   bool usual_listen) {
+    DemoInfo info;
+    info.sandbox = plan.sandbox();
+    info.command = command_name(common.program);
+    info.process = getpid();
+    bool const by_run = info.command.starts_with("./run");
+    info.restart = by_run ? "./run demo" : info.command + " demo";
+    std::error_code ec;
+    if (!by_run || !fs::equivalent(data, fs::current_path() / ".brickgate/demo", ec)) {
+        info.options = " --data " + data;
+        info.restart += info.options;
+    }
+    if (!usual_listen) {
+        info.restart += " --listen " + plan.listen;
+    }
+    return info;
+}
+
+std::string indented(DemoStep const& step, std::string const& before) {
+    std::string out = "  " + before + step.text + "\n";
+    for (auto const& command : step.commands) {
+        out += "      " + command + "\n";
+    }
+    return out;
+}
+
+void print_connected(ServerSettings const& settings, std::string const& connection) {
+    auto const steps = demo_steps(settings, connection);
+    std::string out = "\n  Connected: " + connection + "\n\n" + indented(steps.front(), "");
+    out += "\n  Three things to try:\n";
+    for (std::size_t i = 1; i < steps.size(); ++i) {
+        out += indented(steps[i], std::to_string(i) + ". ");
+    }
+    std::cout << out << std::endl;
+}
+
+void print_welcome(Plan const& plan) {
+    std::ostringstream out;
+    out << "\n  Open  " << plan.url() << "/auth\n\n"
+        << "  Sign in as anybody, approve, and a fresh Databricks token is yours.\n"
+        << "  The practice Databricks is at " << plan.sandbox() << "; no account is needed.\n";
+    if (auto const line = ssh_line({plan.port, plan.sandbox_port}); !line.empty()) {
+        out << "  You are here over SSH. On your own machine run this first:\n      " << line
+            << '\n';
+    }
+    out << "  Stop with Ctrl-C.\n";
+    std::cout << out.str() << std::endl;
+}
+
+Task<void> start(Gateway& gateway, Runtime& runtime, Plan const& plan,
                  std::optional<Error>& failure) {
     auto const started = co_await gateway.start();
     if (started) {
-        print_welcome(gateway, sandbox);
+        print_welcome(plan);
         co_return;
     }
     failure = started.error();
     runtime.request_stop();
 }
 
-}  // namespace
-
-int run_demo(Common const& common, DemoOptions const& options) {
-    harden_process();
-    Common own = common;
-    auto& flags = own.flags;
-    char const* const environment = getenv("BRICKGATE_DATA_DIR");
-    if (!flags.contains("data.dir")) {
-        flags["data.dir"] = environment
-                                ? environment
-                                : (std::filesystem::current_path() / ".brickgate/demo").string();
+int run_both(Common const& common, Plan const& plan, fs::path const& folder, DemoInfo info) {
+    auto loaded = load(common);
+    if (!loaded) {
+        return loaded.error();
     }
-    std::filesystem::path const folder = flags["data.dir"];
-    std::error_code ignored;
-    std::filesystem::create_directories(folder.parent_path(), ignored);
-    std::filesystem::create_directory(folder, ignored);
-    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, ignored);
-
-    std::string listen =
-        flags.contains("server.listen") ? flags["server.listen"] : "127.0.0.1:3000";
-    int const wanted = port_of(listen);
-    int port = wanted;
-    for (int i = 0; wanted != 0 && !options.listen_given && i < ports_tried && !is_free(port);
-         ++i) {
-        port += 1;
-    }
-    if (port != wanted) {
-        std::cout << "Port " << wanted << " is taken; the demo uses " << port
-                  << " and registers that redirect URI with its sandbox.\n";
-        listen = listen.substr(0, listen.rfind(':') + 1) + std::to_string(port);
-    }
-    flags["server.listen"] = listen;
-
+    loaded->warnings.clear();  // plain http to the practice Databricks is the point here
     Runtime runtime;
-    SandboxServer sandbox(runtime);
-    std::string const redirect = "http://localhost:" + std::to_string(port) + "/callback";
-    std::string sandbox_listen = options.sandbox_listen;
-    if (sandbox_listen.ends_with(":0")) {
-        int const before = std::stoi(remembered(folder / "sandbox.port", "0"));
-        int free_port = before > 0 && is_free(before) ? before : port + 1;
-        while (!is_free(free_port)) {
-            free_port += 1;
-        }
-        std::ofstream(folder / "sandbox.port") << free_port << '\n';
-        sandbox_listen = "127.0.0.1:" + std::to_string(free_port);
+    GatewayOptions options;
+    options.demo = std::move(info);
+    options.reread = [common] {
+        std::vector<std::string> ignored;
+        return read_sources(common.flags, common.config_file, ignored).value_or(ConfigSources{});
+    };
+    // First the gateway, which locks the folder: a second demo must not touch the first one's
+    // files.
+    auto gateway = Gateway::create(std::move(*loaded), std::move(options), runtime);
+    if (!gateway) {
+        return complain(gateway.error());
     }
-    SystemRandom random;
-    std::string const secret = remembered(folder / "sandbox.secret", "dose" + random.hex(16));
+    std::ofstream(folder / "sandbox.port") << plan.sandbox_port << '\n';
+    std::ofstream(folder / "sandbox.secret") << plan.secret << '\n';
+    SandboxServer sandbox(runtime);
     auto const origin = sandbox.listen(
-        sandbox_listen, {sandbox::demo_app(redirect, secret), sandbox::databricks_cli_app()},
+        plan.sandbox_listen,
+        {sandbox::demo_app(plan.redirect_uri(), plan.secret), sandbox::databricks_cli_app()},
         (folder / "sandbox.json").string());
     if (!origin) {
         return complain(origin.error());
     }
-    flags["databricks.host"] = *origin;
-    flags["databricks.client_id"] = "brickgate-demo";
-    flags["databricks.client_secret"] = secret;
-    flags["databricks.redirect_uri"] = redirect;
-    auto loaded = load(own);
-    if (!loaded) {
-        return loaded.error();
-    }
-    loaded->warnings.clear();  // plain http to the sandbox is the point here
-    GatewayOptions gateway_options;
-    gateway_options.demo_sandbox = *origin;
-    auto gateway = Gateway::create(std::move(*loaded), std::move(gateway_options), runtime);
-    if (!gateway) {
-        return complain(gateway.error());
-    }
-    (*gateway)->on_connected([&](std::string const& connection, std::string const&) {
-        print_connected(**gateway, connection, *origin);
-    });
+    (*gateway)->on_connected(
+        [&settings = (*gateway)->settings()](std::string const& connection, std::string const&) {
+            print_connected(settings, connection);
+        });
     std::optional<Error> failure;
-    spawn(runtime.control(), start(**gateway, runtime, *origin, failure));
+    spawn(runtime.control(), start(**gateway, runtime, plan, failure));
     runtime.run();
     gateway->reset();
     return failure ? complain(*failure) : Exit::ok;
+}
+
+}  // namespace
+
+int run_demo(Common const& common, DemoOptions const& options) {
+    Common own = common;
+    auto& flags = own.flags;
+    if (!flags.contains("data.dir")) {
+        std::string const wanted = environment_variable("BRICKGATE_DATA_DIR");
+        flags["data.dir"] =
+            wanted.empty() ? (fs::current_path() / ".brickgate/demo").string() : wanted;
+    }
+    fs::path const folder = fs::absolute(flags["data.dir"]);
+    std::string const usual = "127.0.0.1:" + std::to_string(usual_port);
+    std::string const listen = flags.contains("server.listen") ? flags["server.listen"] : usual;
+    auto const plan = make_plan(folder, listen, options.listen_given, options.sandbox_listen);
+    if (plan.port == 0) {
+        return complain(Error(ErrorCode::address_in_use, "There is no free port on this machine."));
+    }
+    put_flags(flags, plan);
+    std::error_code ignored;
+    fs::create_directories(folder.parent_path(), ignored);
+    if (plan.listen != listen) {
+        std::cout << "Port " << port_number(listen) << " is taken; the demo uses " << plan.port
+                  << " and registers " << plan.redirect_uri() << " with its practice Databricks.\n";
+    }
+    return run_both(own, plan, folder,
+                    demo_info(common, plan, folder.string(), !options.listen_given));
 }
 
 }  // namespace brickgate::cli

@@ -2,7 +2,6 @@
 #include <iostream>
 
 #include "app/gateway.h"
-#include "app/process.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "net/task_group.h"
@@ -23,7 +22,6 @@ Task<void> start(Gateway& gateway, Runtime& runtime, std::optional<Error>& failu
 }  // namespace
 
 int run_serve(Common const& common) {
-    harden_process();
     auto loaded = load(common);
     if (!loaded) {
         return loaded.error();

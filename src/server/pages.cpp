@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/pages.h"
 
+#include "server/demo_steps.h"
 #include "server/html.h"
 #include "server/sec_headers.h"
 
@@ -105,23 +106,20 @@ bool may_try_again(ErrorCode code) {
 }
 
 Html demo_lines(ServerSettings const& settings, std::string const& connection) {
-    if (!settings.demo) {
-        return {};
+    auto const steps = demo_steps(settings, connection);
+    Html out;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        out =
+            out + (i == 0 ? fill("<h2>{}</h2>", {steps[i].text}) : fill("<li>{}", {steps[i].text}));
+        for (auto const& command : steps[i].commands) {
+            out = out + fill("<pre>{}</pre>", {command});
+        }
+        out = out + Html::of(i == 0 ? "<h2>Three things to try</h2><ol>" : "</li>");
     }
-    return fill(
-        R"(<h2>Take a fresh token</h2><pre>{}</pre><pre>./run brickgate token</pre><h2>Three things to try</h2><ol><li><a href="{}/auth">Sign in again</a> and choose <b>Deny</b>.</li><li>Let it expire: <code>curl -X POST {}/_sandbox/expire</code>, then report the token as rejected, or wait; the next one you get is fresh.</li><li>In another terminal, <code>kill -9</code> the demo, start it again with <code>./run demo</code> and ask for a token: the connection is still there.</li></ol>)",
-        {demo_curl(settings, connection), Html::of(settings.base_path), settings.demo->sandbox});
+    return steps.empty() ? out : out + Html::of("</ol>");
 }
 
 }  // namespace
-
-std::string demo_curl(ServerSettings const& settings, std::string const& connection) {
-    if (!settings.demo) {
-        return {};
-    }
-    return "curl -H 'Authorization: Bearer " + settings.demo->api_key + "' " + settings.public_url +
-           "/v1/connections/" + connection + "/token";
-}
 
 ServerResponse connect_page(ServerSettings const& settings) {
     auto const intro = fill(

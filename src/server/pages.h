@@ -11,7 +11,4 @@ ServerResponse connect_page(ServerSettings const& settings);
 ServerResponse result_page(ServerSettings const& settings, LoginResult const& result);
 ServerResponse error_page(ServerSettings const& settings, Error const& error);
 
-// The lines that the demo's terminal shows as well.
-std::string demo_curl(ServerSettings const& settings, std::string const& connection);
-
 }  // namespace brickgate

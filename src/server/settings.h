@@ -9,8 +9,13 @@
 namespace brickgate {
 
 struct DemoInfo {
-    std::string api_key;  // throw-away, of a throw-away data folder
-    std::string sandbox;  // origin of the practice Databricks
+    std::string api_key = {};  // throw-away, of a throw-away data folder
+    std::string sandbox = {};  // origin of the practice Databricks
+    std::string command = {};  // how this program's commands are typed here
+    std::string options = {};  // what they need besides, with a space in front
+    std::string restart = {};  // the command that started this demo
+    std::string api_url = {};  // where programs call; empty: the public URL
+    int process = 0;           // its id
 };
 
 struct ServerSettings {

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/arguments.h"
+
+#include <iostream>
+
+namespace brickgate::cli {
+
+namespace {
+
+void add_place(CLI::App* command, Arguments& arguments) {
+    command
+        ->add_option("--config", arguments.common.config_file,
+                     "configuration file (default: brickgate.toml, where there is one)")
+        ->type_name("FILE");
+    command
+        ->add_option("--data", arguments.data, "data folder (default: $XDG_STATE_HOME/brickgate)")
+        ->type_name("DIR");
+}
+
+void add_common(CLI::App* command, Arguments& arguments) {
+    add_place(command, arguments);
+    command->add_flag("--json", arguments.common.json, "answer in JSON");
+}
+
+// An option with a word for its value in the help, instead of TEXT.
+template <class T>
+CLI::Option* option(CLI::App* command, char const* name, T& value, char const* word,
+                    char const* about) {
+    return command->add_option(name, value, about)->type_name(word);
+}
+
+void add_daemons(CLI::App& app, Arguments& arguments) {
+    auto* const serve = app.add_subcommand("serve", "the daemon: sign-ins, tokens, refreshes");
+    add_place(serve, arguments);
+    option(serve, "--listen", arguments.listen, "ADDR:PORT",
+           "for browsers, and on loopback for programs (default 127.0.0.1:3000)");
+    option(serve, "--private-listen", arguments.private_listen, "ADDR:PORT",
+           "for programs, where --listen is not loopback; or unix:/path");
+    auto* const demo = app.add_subcommand(
+        "demo", "the daemon and a practice Databricks in one, with a throw-away data folder");
+    add_place(demo, arguments);
+    demo->get_option("--data")->description("data folder (default: .brickgate/demo)");
+    option(demo, "--listen", arguments.listen, "ADDR:PORT",
+           "default 127.0.0.1:3000, or the next free port");
+    option(demo, "--sandbox-listen", arguments.demo.sandbox_listen, "ADDR:PORT",
+           "of the practice Databricks (default: a free port, the same each time)");
+    auto* const sandbox =
+        app.add_subcommand("sandbox", "the practice Databricks alone, for your own tests");
+    auto& of_sandbox = arguments.sandbox;
+    option(sandbox, "--listen", of_sandbox.listen, "ADDR:PORT", "where it answers")
+        ->capture_default_str();
+    option(sandbox, "--client-id", of_sandbox.client_id, "ID", "client id of its app")
+        ->capture_default_str();
+    option(sandbox, "--client-secret", of_sandbox.client_secret, "SECRET",
+           "its secret; empty: a public client")
+        ->capture_default_str();
+    option(sandbox, "--redirect-uri", of_sandbox.redirect_uris, "URI ...",
+           "where it may send people back to")
+        ->capture_default_str();
+    option(sandbox, "--state-file", of_sandbox.state_file, "FILE",
+           "keeps what it granted over a restart");
+}
+
+void add_user_commands(CLI::App& app, Arguments& arguments) {
+    auto* const login =
+        app.add_subcommand("login", "sign in from a terminal, without an app of your own");
+    add_common(login, arguments);
+    option(login, "host", arguments.login.host, "", "the workspace, as its address bar shows it")
+        ->required();
+    option(login, "--subject", arguments.login.subject, "NAME",
+           "a name of yours for this connection");
+    login->add_flag("--no-browser", arguments.login.no_browser, "only print the link");
+    auto* const token = app.add_subcommand("token", "print a fresh access token");
+    add_common(token, arguments);
+    option(token, "connection", arguments.token.connection, "",
+           "id of the connection, where there are several");
+    option(token, "--host", arguments.token.host, "HOST", "the connection of this workspace");
+    option(token, "--min-valid", arguments.token.min_valid, "SECONDS", "the life it must have")
+        ->check(CLI::Range(0, 86400).description(""));
+    option(token, "--output", arguments.token.output, "text|json",
+           "text, or json as `databricks auth token` prints it")
+        ->check(CLI::IsMember({"text", "json"}).description(""));
+    token->add_flag("--force-refresh", arguments.token.force_refresh, "refresh first");
+}
+
+void add_connections(CLI::App& app, Arguments& arguments) {
+    auto* const connections =
+        app.add_subcommand("connections", "who is connected, and how they fare");
+    connections->require_subcommand(1);
+    auto* const list = connections->add_subcommand("list", "all of them");
+    add_common(list, arguments);
+    auto& of_list = arguments.connections;
+    option(list, "--subject", of_list.subject, "NAME", "only of this subject");
+    option(list, "--workspace", of_list.workspace, "URL", "only of this workspace");
+    option(list, "--status", of_list.status, "STATE",
+           "only in this state, such as active or reauth_required");
+    for (auto const& [name, about] : std::vector<std::pair<std::string, std::string>>{
+             {"show", "one of them, whole"},
+             {"explain", "why it is as it is, and who must act"},
+             {"refresh", "refresh its token now"},
+             {"disconnect", "erase its tokens"}}) {
+        auto* const command = connections->add_subcommand(name, about);
+        add_common(command, arguments);
+        option(command, "id", arguments.connections.id, "", "id of the connection")->required();
+    }
+}
+
+void add_api_keys(CLI::App& app, Arguments& arguments) {
+    auto* const keys = app.add_subcommand("api-keys", "who may call this gateway");
+    keys->require_subcommand(1);
+    auto* const create = keys->add_subcommand("create", "make a key; it is shown once");
+    add_common(create, arguments);
+    option(create, "--name", arguments.keys.name, "NAME", "what it is for")->required();
+    option(create, "--rights", arguments.keys.rights, "RIGHT,...",
+           "token:read, connections, proxy, admin")
+        ->required()
+        ->delimiter(',');
+    option(create, "--expires-in", arguments.keys.expires_in, "SECONDS", "until it ends")
+        ->check(CLI::PositiveNumber.description(""));
+    add_common(keys->add_subcommand("list", "all keys, without their secrets"), arguments);
+    auto* const revoke = keys->add_subcommand("revoke", "end a key at once");
+    add_common(revoke, arguments);
+    option(revoke, "id", arguments.keys.id, "", "id of the key")->required();
+}
+
+void add_operator_commands(CLI::App& app, Arguments& arguments) {
+    add_common(app.add_subcommand("doctor",
+                                  "check everything that can be wrong, with the remedy for each"),
+               arguments);
+    add_common(app.add_subcommand("config", "every setting, its value and where it came from"),
+               arguments);
+    app.add_subcommand("version", "what this is")
+        ->add_flag("--json", arguments.common.json, "answer in JSON");
+}
+
+std::string chosen(CLI::App const& app) {
+    auto const subcommands = app.get_subcommands();
+    return subcommands.empty() ? "" : subcommands.front()->get_name();
+}
+
+Common with_flags(Arguments const& arguments) {
+    Common out = arguments.common;
+    auto const put = [&](char const* setting, std::string const& value) {
+        if (!value.empty()) {
+            out.flags[setting] = value;
+        }
+    };
+    put("data.dir", arguments.data);
+    put("server.listen", arguments.listen);
+    put("server.private_listen", arguments.private_listen);
+    return out;
+}
+
+}  // namespace
+
+std::unique_ptr<CLI::App> make_app(Arguments& arguments) {
+    auto app = std::make_unique<CLI::App>(
+        "Brickgate, the authorization gateway for Databricks integrations", "brickgate");
+    app->set_version_flag("--version", "brickgate " BRICKGATE_VERSION);
+    app->require_subcommand(1);
+    add_daemons(*app, arguments);
+    add_user_commands(*app, arguments);
+    add_connections(*app, arguments);
+    add_api_keys(*app, arguments);
+    add_operator_commands(*app, arguments);
+    app->footer(
+        "Start here: brickgate demo\n"
+        "Exit codes: 0 done, 1 failed, 64 usage, 69 unavailable, 75 in use, 78 configuration\n"
+        "`brickgate COMMAND --help` says more about each.");
+    return app;
+}
+
+int run(CLI::App const& app, Arguments& arguments) {
+    std::string const command = chosen(app);
+    Common const common = with_flags(arguments);
+    if (command == "serve") {
+        return run_serve(common);
+    }
+    if (command == "demo") {
+        arguments.demo.listen_given = !arguments.listen.empty();
+        return run_demo(common, arguments.demo);
+    }
+    if (command == "sandbox") {
+        return run_sandbox(arguments.sandbox);
+    }
+    if (command == "login") {
+        return run_login(common, arguments.login);
+    }
+    if (command == "token") {
+        return run_token(common, arguments.token);
+    }
+    if (command == "doctor") {
+        return run_doctor(common);
+    }
+    if (command == "config") {
+        return run_config(common);
+    }
+    if (command == "version") {
+        return run_version(common);
+    }
+    if (command == "connections") {
+        arguments.connections.action = chosen(*app.get_subcommands().front());
+        return run_connections(common, arguments.connections);
+    }
+    arguments.keys.action = chosen(*app.get_subcommands().front());
+    return run_api_keys(common, arguments.keys);
+}
+
+int run_program(int count, char const* const* values) {
+    Arguments arguments;
+    arguments.common.program = values[0];
+    auto const app = make_app(arguments);
+    if (count < 2) {
+        std::cerr << app->help();
+        return Exit::usage;
+    }
+    try {
+        app->parse(count, values);
+    } catch (CLI::Success const& asked) {
+        return app->exit(asked);
+    } catch (CLI::ParseError const& wrong) {
+        std::string const word = values[1];
+        if (app->get_subcommands().empty() && !word.starts_with('-')) {
+            std::cerr << "brickgate: there is no command '" << word
+                      << "'. brickgate --help lists them.\n";
+        } else {
+            app->exit(wrong);
+        }
+        return Exit::usage;
+    }
+    return run(*app, arguments);
+}
+
+}  // namespace brickgate::cli

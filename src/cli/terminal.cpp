@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/terminal.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <filesystem>
+#include <sstream>
+
+#include "app/process.h"
+
+namespace brickgate::cli {
+
+namespace {
+
+class Socket {
+ public:
+    explicit Socket(int family) : fd_(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        int const on = 1;
+        setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    }
+    ~Socket() {
+        if (fd_ >= 0) {
+            close(fd_);
+        }
+    }
+    Socket(Socket const&) = delete;
+    Socket& operator=(Socket const&) = delete;
+    int fd() const { return fd_; }
+
+    template <class Address>
+    bool binds(Address const& address) const {
+        return bind(fd_, reinterpret_cast<sockaddr const*>(&address), sizeof(address)) == 0;
+    }
+
+ private:
+    int fd_;
+};
+
+sockaddr_in loopback_v4(int port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
+
+}  // namespace
+
+std::string text_at(json::object const& object, std::string_view key) {
+    return std::string(string_at(object, key).value_or(""));
+}
+
+bool port_is_free(int port) {
+    if (!Socket(AF_INET).binds(loopback_v4(port))) {
+        return false;
+    }
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(static_cast<std::uint16_t>(port));
+    v6.sin6_addr = in6addr_loopback;
+    Socket const second(AF_INET6);
+    return second.binds(v6) || errno != EADDRINUSE;  // a machine without IPv6 is no obstacle
+}
+
+int free_port() {
+    for (int tries = 0; tries < 20; ++tries) {
+        Socket const probe(AF_INET);
+        sockaddr_in address = loopback_v4(0);
+        socklen_t size = sizeof(address);
+        bool const bound =
+            probe.binds(address) &&
+            getsockname(probe.fd(), reinterpret_cast<sockaddr*>(&address), &size) == 0;
+        int const port = ntohs(address.sin_port);
+        if (bound && port_is_free(port)) {
+            return port;
+        }
+    }
+    return 0;
+}
+
+int port_number(std::string_view address) {
+    auto const colon = address.rfind(':');
+    int port = 0;
+    if (colon != std::string_view::npos) {
+        std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
+    }
+    return port;
+}
+
+std::string ssh_line(std::vector<int> const& ports) {
+    // "client-address client-port server-address server-port"
+    std::istringstream connection(environment_variable("SSH_CONNECTION"));
+    std::string ignored;
+    std::string server;
+    std::string server_port;
+    if (!(connection >> ignored >> ignored >> server >> server_port)) {
+        return {};
+    }
+    std::string line = "ssh";
+    for (int const port : ports) {
+        std::string const number = std::to_string(port);
+        line += " -L " + number + ":127.0.0.1:" + number;
+    }
+    if (server_port != "22") {
+        line += " -p " + server_port;
+    }
+    std::string const user = environment_variable("USER");
+    return line + " " + (user.empty() ? "" : user + "@") + server;
+}
+
+std::string command_name(std::string const& program) {
+    std::error_code ec;
+    bool const by_run = program.starts_with("build/") && std::filesystem::exists("run", ec);
+    if (by_run) {
+        return "./run brickgate";
+    }
+    return program.empty() ? "brickgate" : program;
+}
+
+}  // namespace brickgate::cli

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Small things that several commands need: ports, words for a person at a terminal, JSON fields.
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace brickgate::cli {
+
+// The text under a key; empty where there is none.
+std::string text_at(json::object const& object, std::string_view key);
+
+// Nobody listens on this port of localhost, by either of its addresses.
+bool port_is_free(int port);
+int free_port();
+int port_number(std::string_view address);  // of ADDR:PORT; 0 where there is none
+
+// Over SSH: the command for the person's own machine that brings these ports there. Else empty.
+std::string ssh_line(std::vector<int> const& ports);
+
+// How this program is called from where the person stands: ./run brickgate, brickgate, a path.
+std::string command_name(std::string const& program);
+
+}  // namespace brickgate::cli
