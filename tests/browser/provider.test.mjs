@@ -60,6 +60,8 @@ test('a person signs in at the provider and consents: the page names who and whe
   assert.match(signed.text, /Ada Lovelace/);
   assert.match(signed.text, /ada@example\.com/);
   assert.ok(signed.text.includes(new URL(workspace.origin).host));
+  // The provider leaves offline_access out of the scope it names and gives a refresh token all the same.
+  assert.doesNotMatch(signed.text, /Fewer rights|ends with its first token/);
   await screenshot(signed.page, 'provider-connected-desktop-light');
   assert.equal(workspace.last('grant.success').grant, 'authorization_code');
   const token = await gateway.token(signed.id);
