@@ -87,6 +87,9 @@ Task<Result<void>> Gateway::Parts::make_demo_key() {
     }
     created->key.expose([&](std::string_view key) { settings.demo->api_key = key; });
     std::ofstream(file) << settings.demo->api_key << '\n';
+    std::error_code ignored;
+    std::filesystem::permissions(
+        file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
     co_return Result<void>{};
 }
 

@@ -59,6 +59,16 @@ Result<void> Gateway::Parts::open_vault() {
         root_key_file = config.data.root_key_file.empty()
                             ? folder->path() / "root.key"
                             : std::filesystem::path(config.data.root_key_file);
+        // A new key would open nothing, and would stand where the right one is to be put back.
+        std::error_code ec;
+        if (std::filesystem::exists(folder->path() / "brickgate.db", ec) &&
+            !std::filesystem::exists(std::filesystem::symlink_status(root_key_file, ec))) {
+            return fail(
+                Error(ErrorCode::root_key_invalid, "There is a database, but its root key " +
+                                                       root_key_file.string() + " is gone.")
+                    .with_hint("Put the file back from its copy (mode 0400), or name it "
+                               "with data.root_key_file."));
+        }
         auto file = load_root_key_file(root_key_file, random);
         if (!file) {
             return fail(file.error());

@@ -28,6 +28,7 @@ constexpr int usual_port = 3000;
 struct Plan {
     std::string listen;
     int port = 0;
+    int port_taken = 0;  // the one that was wanted, where it was not free
     int sandbox_port = 0;
     std::string sandbox_listen;
     std::string secret;
@@ -58,6 +59,7 @@ Plan make_plan(fs::path const& folder, std::string const& listen, bool listen_gi
     int const wanted = port_number(listen);
     plan.port = wanted == 0 ? free_port() : listen_given ? wanted : next_free(wanted);
     if (plan.port != wanted) {
+        plan.port_taken = wanted;
         plan.listen = listen.substr(0, listen.rfind(':') + 1) + std::to_string(plan.port);
     }
     plan.sandbox_port = port_number(sandbox_listen);
@@ -170,8 +172,17 @@ int run_both(Common const& common, Plan const& plan, fs::path const& folder, Dem
     // First the gateway, which locks the folder: a second demo must not touch the first one's
     // files.
     auto gateway = Gateway::create(std::move(*loaded), std::move(options), runtime);
+    if (!gateway && gateway.error().code() == ErrorCode::in_use) {
+        return complain(Error(ErrorCode::in_use, gateway.error().message())
+                            .with_hint("The demo runs already: use the link that it printed, or "
+                                       "stop it first."));
+    }
     if (!gateway) {
         return complain(gateway.error());
+    }
+    if (plan.port_taken != 0) {
+        std::cout << "Port " << plan.port_taken << " is taken; the demo uses " << plan.port
+                  << " and registers " << plan.redirect_uri() << " with its practice Databricks.\n";
     }
     std::ofstream(folder / "sandbox.port") << plan.sandbox_port << '\n';
     std::ofstream(folder / "sandbox.secret") << plan.secret << '\n';
@@ -214,10 +225,6 @@ int run_demo(Common const& common, DemoOptions const& options) {
     put_flags(flags, plan);
     std::error_code ignored;
     fs::create_directories(folder.parent_path(), ignored);
-    if (plan.listen != listen) {
-        std::cout << "Port " << port_number(listen) << " is taken; the demo uses " << plan.port
-                  << " and registers " << plan.redirect_uri() << " with its practice Databricks.\n";
-    }
     return run_both(own, plan, folder,
                     demo_info(common, plan, folder.string(), !options.listen_given));
 }
