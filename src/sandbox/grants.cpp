@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/grants.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/encoding.h"
@@ -149,7 +151,7 @@ std::expected<Issued, OAuthFailure> Grants::redeem(std::string const& code,
         return std::unexpected(fits.error());
     }
     Family family;
-    family.id = known.family = "family_" + random_.hex(8);
+    family.id = known.family = next_family();
     family.client_id = client_id;
     family.scope = granted_scope(settings, known.request.scope);
     family.person = known.person;
@@ -226,9 +228,14 @@ std::expected<Issued, OAuthFailure> Grants::present_old(Family& family, std::str
     return std::unexpected(dead_token("reuse: family revoked", family.id));
 }
 
+// Numbered, so that the list of families is in the order of their beginnings.
+std::string Grants::next_family() {
+    return fmt::format("family_{:06}_{}", families_.size() + 1, random_.hex(4));
+}
+
 Issued Grants::client_credentials(std::string const& client_id, std::string const& scope) {
     Family family;
-    family.id = "family_" + random_.hex(8);
+    family.id = next_family();
     family.client_id = client_id;
     family.scope = scope;
     family.person = {client_id, client_id};

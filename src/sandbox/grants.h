@@ -84,9 +84,9 @@ class Grants {
     std::optional<Access> access(std::string const& token, Time now) const;
 
     void expire_access_tokens();
-    void revoke(std::string const& family);  // "": all
-    boost::json::array families(Time now) const;
-    boost::json::object snapshot() const;  // survives a restart of the demo
+    void revoke(std::string const& family);       // "": all
+    boost::json::array families(Time now) const;  // in the order of their beginnings
+    boost::json::object snapshot() const;         // survives a restart of the demo
     void restore(boost::json::object const& snapshot);
 
  private:
@@ -119,6 +119,7 @@ class Grants {
     std::expected<Issued, OAuthFailure> present_old(Family& family, std::string const& token,
                                                     Time now);
     OAuthFailure dead_token(std::string verdict, std::string const& family) const;
+    std::string next_family();
     Issued issue(Family& family, bool with_refresh, Time now);
     void forget_old(Time now);
 

@@ -34,7 +34,7 @@ ServerResponse page(int status, std::string_view title, std::string_view body) {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{} - Brickgate sandbox</title>
 <link rel="stylesheet" href="/_sandbox/style.css"></head>
-<body><header><b>Brickgate sandbox</b> a practice Databricks: nothing here is real</header>
+<body><header><b>Brickgate sandbox: a practice Databricks.</b> Nothing here is real.</header>
 <main>{}</main></body></html>
 )",
         html_escape(title), body);
@@ -66,7 +66,7 @@ std::string_view words_for(std::string_view scope) {
          {"email", "See your e-mail address"}}};
     auto const known =
         std::ranges::find(words, scope, &std::pair<std::string_view, std::string_view>::first);
-    return known == words.end() ? "A right of this name" : known->second;
+    return known == words.end() ? "Use what this scope allows" : known->second;
 }
 
 std::string scope_list(std::string_view scope) {
@@ -139,7 +139,7 @@ ServerResponse front_page(std::string const& origin, std::string const& refresh_
                     R"(<h1>A practice Databricks</h1>
 <p>It answers like a workspace: discovery, sign-in, consent, tokens, keys and a few APIs. Point an app at</p>
 <p><code>{0}</code></p>
-<p>Refresh tokens are <b>{1}</b> here. <code>docs/sandbox.md</code> says what it can be told to do, and to do wrong.</p>
+<p>The refresh mode is <b>{1}</b>. <code>docs/sandbox.md</code> says what it can be told to do, and to do wrong.</p>
 <ul class="links"><li><a href="/oidc/.well-known/oauth-authorization-server">Discovery</a></li>
 <li><a href="/oidc/jwks.json">Keys</a></li><li><a href="/_sandbox/settings">Settings</a></li>
 <li><a href="/_sandbox/families">Token families</a></li><li><a href="/_sandbox/log">Log of requests</a></li></ul>)",

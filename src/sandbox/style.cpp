@@ -28,7 +28,6 @@ header {
   width: 100%; padding: 9px 16px; text-align: center; font-size: .85rem; color: #2b2200; background: #ffd34d;
   border-bottom: 6px solid; border-image: repeating-linear-gradient(-45deg, #2b2200 0 10px, #ffd34d 10px 20px) 6;
 }
-header b { margin-right: 6px; }
 main {
   width: calc(100% - 32px); max-width: 29rem; margin: 7vh 16px 40px; padding: 30px 28px 26px;
   background: var(--card); border: 2px dashed var(--line); border-radius: 6px;
