@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/arguments.h"
 
+#include <algorithm>
 #include <iostream>
 
 namespace brickgate::cli {
@@ -27,6 +28,13 @@ template <class T>
 CLI::Option* option(CLI::App* command, char const* name, T& value, char const* word,
                     char const* about) {
     return command->add_option(name, value, about)->type_name(word);
+}
+
+// Paths are appended to it.
+std::string no_origin(std::string const& text) {
+    bool const web = text.starts_with("http://") || text.starts_with("https://");
+    bool const bare = std::ranges::count(text, '/') == 2 && !text.ends_with('/');
+    return web && bare ? "" : "an origin is scheme, host and port: https://workspace.test:8443";
 }
 
 void add_daemons(CLI::App& app, Arguments& arguments) {
@@ -59,6 +67,9 @@ void add_daemons(CLI::App& app, Arguments& arguments) {
         ->capture_default_str();
     option(sandbox, "--state-file", of_sandbox.state_file, "FILE",
            "keeps what it granted over a restart");
+    option(sandbox, "--origin", of_sandbox.origin, "URL",
+           "what its documents call it, where something stands in front")
+        ->check(no_origin);
 }
 
 void add_user_commands(CLI::App& app, Arguments& arguments) {

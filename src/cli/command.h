@@ -63,6 +63,7 @@ struct SandboxCommand {
     std::string client_secret = "brickgate-demo-secret";
     std::vector<std::string> redirect_uris{"http://localhost:3000/callback"};
     std::string state_file;
+    std::string origin;  // where something stands in front; empty: its own
 };
 int run_sandbox(SandboxCommand const& options);
 struct LoginOptions {

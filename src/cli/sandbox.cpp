@@ -10,7 +10,8 @@ namespace brickgate::cli {
 SandboxServer::SandboxServer(Runtime& runtime) : runtime_(runtime) {}
 
 Result<std::string> SandboxServer::listen(std::string const& address,
-                                          std::vector<sandbox::App> apps, std::string state_file) {
+                                          std::vector<sandbox::App> apps, std::string state_file,
+                                          std::string const& origin) {
     ServerOptions options;
     options.executors = runtime_.workers();
     options.handler = [this](ServerRequest const& request) { return sandbox_->handle(request); };
@@ -19,7 +20,7 @@ Result<std::string> SandboxServer::listen(std::string const& address,
     if (!bound) {
         return bound;
     }
-    origin_ = "http://127.0.0.1:" + bound->substr(bound->rfind(':') + 1);
+    origin_ = origin.empty() ? "http://127.0.0.1:" + bound->substr(bound->rfind(':') + 1) : origin;
     sandbox::SandboxOptions sandbox_options{origin_, std::move(apps), std::move(state_file)};
     sandbox_ = std::make_unique<sandbox::Sandbox>(std::move(sandbox_options), runtime_.control(),
                                                   clock_, random_, timers_);
@@ -35,8 +36,9 @@ int run_sandbox(SandboxCommand const& options) {
     SandboxServer server(runtime);
     sandbox::App app{options.client_id, options.client_secret, options.redirect_uris,
                      "Brickgate demo"};
-    auto const origin = server.listen(
-        options.listen, {std::move(app), sandbox::databricks_cli_app()}, options.state_file);
+    auto const origin =
+        server.listen(options.listen, {std::move(app), sandbox::databricks_cli_app()},
+                      options.state_file, options.origin);
     if (!origin) {
         return complain(origin.error());
     }

@@ -16,9 +16,9 @@ namespace brickgate::cli {
 class SandboxServer {
  public:
     explicit SandboxServer(Runtime& runtime);
-    // Gives its origin, by which clients know it.
+    // Gives its origin, by which clients know it: `origin`, or where it listens if that is empty.
     Result<std::string> listen(std::string const& address, std::vector<sandbox::App> apps,
-                               std::string state_file);
+                               std::string state_file, std::string const& origin = "");
 
  private:
     Runtime& runtime_;

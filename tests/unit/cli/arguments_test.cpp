@@ -86,6 +86,8 @@ TEST(Arguments, wrong_typing_is_64_with_a_word_about_it) {
              {{"token", "--min-valid", "soon"}, "min-valid"},
              {{"token", "--min-valid", "-1"}, "min-valid"},
              {{"token", "--output", "yaml"}, "output"},
+             {{"sandbox", "--origin", "127.0.0.1:1"}, "--origin"},
+             {{"sandbox", "--origin", "http://127.0.0.1:1/"}, "--origin"},
              {{"connections"}, "subcommand"},
              {{"connections", "show"}, "id"},
              {{"api-keys", "create", "--name", "x"}, "--rights"},
