@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The workspace double, and the warehouse in it, do what the proxy's tests take for granted.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { after, before, beforeEach, test } from 'node:test';
 import { createRequire } from 'node:module';
 import { cut, download, drop, echo, events, hostile, hostileHeaders, refusals, sequence, upload, wire } from '../support/answers.mjs';
-import { approve, begin, Gateway, Jar, until } from '../support/brickgate.mjs';
+import { approve, begin, Gateway, Jar, sleep, until } from '../support/brickgate.mjs';
 import { Authority } from '../support/certificates.mjs';
 import { call, open } from '../support/http_call.mjs';
 import { patternBytes, PatternCheck, patternHash } from '../support/pattern.mjs';
@@ -158,6 +159,29 @@ test('answers break off, connections drop, and what was scripted comes in turn',
   assert.deepEqual([limited.status, limited.headers['retry-after']], [429, '2']);
   for (let i = 0; i < 2; ++i) assert.equal((await call(double.origin, '/api/2.0/odd')).body.toString(), '0123456789');
   assert.equal(double.at('/api/2.0/odd').length, 5);
+});
+
+test('under TLS an answer can end with a farewell, or as if the cable were cut', async (t) => {
+  const authority = new Authority();
+  const workspace = await WorkspaceDouble.start({ tls: authority.issue() });
+  t.after(() => workspace.stop());
+  const how = { end: (x) => x.end(), cut: (x) => x.cutCable(), reset: (x) => x.reset() };
+  workspace.on('/api/2.0/odd', async (x) => {
+    await x.write('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsome');
+    await sleep(50);
+    how[x.query.get('how')](x);
+  }, { any: true });
+  const ask = (name) => new Promise((resolve) => {
+    const client = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${workspace.port}`, '-servername', 'localhost', '-CAfile', authority.file, '-verify_return_error', '-ign_eof', '-quiet']);
+    let said = '';
+    for (const stream of [client.stdout, client.stderr]) stream.on('data', (piece) => (said += piece));
+    client.on('close', () => resolve(said));
+    client.stdin.write(`GET /api/2.0/odd?how=${name} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  });
+  const [end, cutOff, reset] = [await ask('end'), await ask('cut'), await ask('reset')];
+  assert.ok(end.includes('some') && !/unexpected eof|errno/.test(end), end);
+  assert.match(cutOff, /some[^]*unexpected eof/);
+  assert.match(reset, /errno=104/);
 });
 
 test('hostile headers are sent as they stand', async () => {

@@ -3,7 +3,7 @@
 // handler's own hand, down to a broken chunk. Reads strictly: what a careful parser would refuse is a violation, so
 // that it can judge what a proxy sends.
 import { createHash } from 'node:crypto';
-import { createServer as createTcpServer } from 'node:net';
+import { connect, createServer as createTcpServer } from 'node:net';
 import { STATUS_CODES } from 'node:http';
 import { createServer as createTlsServer } from 'node:tls';
 
@@ -173,7 +173,9 @@ export class Exchange {
   }
   json(status, document, headers = []) { return this.respond(status, [['Content-Type', 'application/json'], ...headers], JSON.stringify(document)); }
   end() { this.keep = false; this.socket.end(); }
-  reset() { this.keep = false; this.socket.resetAndDestroy?.() ?? this.socket.destroy(); }
+  reset() { this.keep = false; this.connection.server.reset(this.socket); }
+  // The connection ends without TLS's farewell, as when somebody cuts the cable.
+  cutCable() { this.keep = false; this.connection.server.cut(this.socket); }
 }
 
 // Calls `serve(exchange)` for each request. `violations` collects what was not proper HTTP; `accepted` counts
@@ -181,26 +183,46 @@ export class Exchange {
 export class WireServer {
   violations = [];
   accepted = 0;
+  failedHandshakes = 0;
   sockets = new Set();
+  #cables = new Map();  // under TLS: port of the inner end -> both ends
 
-  static async listen(serve, { tls, port = 0, raw } = {}) {
+  static async listen(serve, { tls } = {}) {
     const server = new WireServer();
     const options = { allowHalfOpen: true, noDelay: true };
-    const accept = (socket) => server.#connection(socket, serve, raw);
-    server.tcp = tls ? createTlsServer({ ...tls, ...options, ALPNProtocols: ['http/1.1'] }, accept) : createTcpServer(options, accept);
-    server.tcp.on('tlsClientError', () => { server.failedHandshakes = (server.failedHandshakes ?? 0) + 1; });
-    await new Promise((resolve, reject) => server.tcp.once('error', reject).listen(port, '127.0.0.1', resolve));
-    server.port = server.tcp.address().port;
+    const accept = (socket) => server.#connection(socket, serve);
+    server.servers = [createTcpServer(options, accept)];
+    if (tls) {
+      // TLS ends at an inner listener, so that what carries it can be cut.
+      const inner = createTlsServer({ ...tls, ...options, ALPNProtocols: ['http/1.1'] }, accept);
+      inner.on('tlsClientError', () => (server.failedHandshakes += 1));
+      server.servers = [createTcpServer(options, (outer) => server.#cable(outer, inner.address().port)), inner];
+    }
+    for (const one of server.servers) await new Promise((resolve, reject) => one.once('error', reject).listen(0, '127.0.0.1', resolve));
+    server.port = server.servers[0].address().port;
     return server;
   }
+  #cable(outer, port) {
+    const inner = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true }, () => this.#cables.set(inner.localPort, { inner, outer }));
+    outer.pipe(inner).pipe(outer);
+    outer.on('error', () => inner.destroy());
+    inner.on('error', () => outer.destroy());
+    outer.on('close', () => inner.destroy());
+  }
+  cut(socket) {
+    const { inner, outer } = this.#cables.get(socket.remotePort);
+    inner.unpipe(outer);
+    outer.end();
+    inner.destroy();
+  }
+  reset(socket) { (this.#cables.get(socket.remotePort)?.outer ?? socket).resetAndDestroy(); }
 
-  async #connection(socket, serve, raw) {
-    const connection = { socket, id: ++this.accepted, requests: 0 };
+  async #connection(socket, serve) {
+    const connection = { server: this, socket, id: ++this.accepted, requests: 0 };
     this.sockets.add(socket);
     connection.gone = new Promise((resolve) => socket.once('close', resolve));
     connection.gone.then(() => this.sockets.delete(socket));
     socket.on('error', () => {});
-    if (raw) return raw(socket, connection);
     connection.source = new Source(socket);
     try {
       for (;;) {
@@ -223,10 +245,11 @@ export class WireServer {
 
   // Ends every connection, not the listener: keep-alive connections that the client thinks are good are not.
   dropConnections({ reset = false } = {}) {
-    for (const socket of this.sockets) reset ? socket.resetAndDestroy?.() ?? socket.destroy() : socket.end();
+    for (const socket of this.sockets) reset ? this.reset(socket) : socket.end();
   }
   close() {
     for (const socket of this.sockets) socket.destroy();
-    return new Promise((resolve) => this.tcp.close(resolve));
+    for (const { outer } of this.#cables.values()) outer.destroy();
+    return Promise.all(this.servers.map((one) => new Promise((resolve) => one.close(resolve))));
   }
 }
