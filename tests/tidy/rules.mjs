@@ -13,7 +13,10 @@ const arrowRule = {
   name: 'arrows go one way',
   check: (files) => files.filter(isSource).flatMap((file) => {
     const layer = layerOf(file.path);
-    return includes(file).filter((include) => include.own).flatMap((include) => {
+    // <vault/x.h> finds the same file as "vault/x.h".
+    const layers = new Set([...Object.keys(arrows), ...files.map((one) => layerOf(one.path)).filter(Boolean)]);
+    const ours = (include) => include.own || (include.path.includes('/') && layers.has(include.path.split('/')[0]));
+    return includes(file).filter(ours).flatMap((include) => {
       const target = include.path.split('/')[0];
       const allowed = arrows[layer] ?? [];
       if (allowed.includes(target) || allowed.includes(include.path)) return [];
@@ -23,12 +26,14 @@ const arrowRule = {
   trips: [
     cpp('src/base/a.cpp', '#include "net/task.h"\n'),
     cpp('src/vault/a.cpp', '#include "oauth/jose.h"\n'),
+    cpp('src/net/a.cpp', '#include <vault/store.h>\n'),
+    cpp('src/sandbox/a.cpp', '#  include  <brickgate/config.h>\n'),
     cpp('src/sandbox/a.h', '#include "vault/vault.h"\n'),
     cpp('src/connect/a.h', '  #  include "tokens/refresher.h"\n'),
     cpp('src/app/a.h', '#include "cli/command.h"\n'),
     cpp('src/nowhere/a.h', '#include "base/error.h"\n'),
   ],
-  passes: [cpp('src/vault/a.cpp', '#include "oauth/types.h"\n#include "databricks/workspace.h"\n'), cpp('src/cli/a.cpp', '#include "sandbox/sandbox.h"\n')],
+  passes: [cpp('src/vault/a.cpp', '#include "oauth/types.h"\n#include <databricks/workspace.h>\n'), cpp('src/net/a.cpp', '#include <net/if.h>\n#include <sys/stat.h>\n#include <curl/curl.h>\n'), cpp('src/cli/a.cpp', '#include "sandbox/sandbox.h"\n')],
 };
 
 const foreignRule = {
