@@ -5,7 +5,8 @@
 add_library(brickgate_boost STATIC cmake/boost_impl.cpp)
 target_link_libraries(brickgate_boost PUBLIC Boost::json Boost::url OpenSSL::SSL Threads::Threads)
 target_precompile_headers(brickgate_boost PRIVATE cmake/pch.h)
-target_compile_options(brickgate_boost PUBLIC -Xclang -fno-pch-timestamp)
+# Without it ccache takes a header that was only touched for a changed one.
+target_compile_options(brickgate_boost PUBLIC "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
 
 function(brickgate_layer name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "PURE" "" "LINK")
