@@ -3,6 +3,7 @@
 // complain, so that a rule which can no longer fail is itself a failure; `passes` are near misses it must let through.
 import { posix } from 'node:path';
 import { arrows, foreign, pure } from './arrows.mjs';
+import { documentRules } from './documents.mjs';
 import { banned, exposers, longFiles, longFunctions } from './limits.mjs';
 import { codeOnly, functions, includes, isCpp, isSource, layerOf, lineOf, matches } from './tree.mjs';
 
@@ -264,5 +265,5 @@ const threatRule = {
 
 export const rules = [
   arrowRule, foreignRule, pureRule, lengthRule, functionRule, bannedRule, exposeRule, asciiRule, headRule,
-  errorRule, settingRule, linkRule, placeRule, threatRule,
+  errorRule, settingRule, linkRule, placeRule, threatRule, ...documentRules,
 ];
