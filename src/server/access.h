@@ -8,6 +8,10 @@
 
 namespace brickgate {
 
+inline constexpr std::string_view right_token = "token:read";
+inline constexpr std::string_view right_connections = "connections";
+inline constexpr std::string_view right_admin = "admin";
+
 // Errors: unauthorized, forbidden (the message names the right).
 Result<Caller> authorize(ServerRequest const& request, ApiKeys const& keys, std::string_view right);
 

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/json.h"
+#include "net/error_response.h"
 
 namespace brickgate {
 
@@ -48,6 +49,10 @@ void append_number(std::string& out, std::int64_t number) {
 }
 
 }  // namespace
+
+ServerResponse json_answer(json::object const& document, int status) {
+    return json_response(status, json::serialize(document));
+}
 
 json::object connection_json(Connection const& row) {
     json::object out;

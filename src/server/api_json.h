@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/result.h"
+#include "net/server_message.h"
 #include "tokens/explain.h"
 #include "tokens/token_source.h"
 #include "vault/connection.h"
@@ -16,6 +17,7 @@
 
 namespace brickgate {
 
+ServerResponse json_answer(boost::json::object const& document, int status = 200);
 boost::json::object connection_json(Connection const& row);
 boost::json::object explanation_json(Connection const& row, Explanation const& explanation,
                                      std::vector<EventRow> const& events);

@@ -69,13 +69,13 @@ export const exposers = [
   'src/vault/spool.cpp',
   'src/vault/spooled_answer.cpp',
   'src/vault/vault.cpp',
-  'src/server/api.cpp',             // where a caller is given its token, or its key once
+  'src/server/api.cpp',             // where a caller is given its token
+  'src/server/api_admin.cpp',       // a new key, shown once; the terminal's cookie
   'src/server/cookies.cpp',
 ];
 
 // Longer than 400 lines (600 in tests) for now: path -> lines.
 export const longFiles = {
-  'src/server/api.cpp': 469,
   'src/vault/memory_transaction.cpp': 409,
   'src/vault/vault.cpp': 443,
 };

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connections as rows: list, show, explain, refresh, disconnect.
+#include "base/json.h"
+#include "base/log.h"
+#include "events/event.h"
+#include "net/bridge.h"
+#include "net/error_response.h"
+#include "server/access.h"
+#include "server/api.h"
+#include "server/api_json.h"
+
+namespace brickgate {
+
+namespace {
+
+constexpr std::size_t page_size = 100;
+constexpr std::size_t page_size_max = 1000;
+constexpr std::size_t events_shown = 20;
+
+Result<ConnectionFilter> filter_of(std::string_view query) {
+    auto const fields = form_decode(query);
+    if (!fields) {
+        return fail(ErrorCode::invalid_request, "The query has a broken escape.");
+    }
+    ConnectionFilter filter;
+    filter.subject = query_value(*fields, "subject");
+    filter.workspace = query_value(*fields, "workspace");
+    filter.after = query_value(*fields, "cursor").value_or("");
+    if (auto const status = query_value(*fields, "status")) {
+        filter.state = connection_state_from(*status);
+        if (!filter.state) {
+            return fail(ErrorCode::invalid_request, "There is no such status.");
+        }
+    }
+    auto const limit = query_value(*fields, "limit").value_or(std::to_string(page_size));
+    bool const digits = !limit.empty() && limit.size() <= 4 &&
+                        limit.find_first_not_of("0123456789") == std::string::npos;
+    filter.limit = digits ? std::stoul(limit) : 0;
+    if (filter.limit < 1 || filter.limit > page_size_max) {
+        return fail(ErrorCode::invalid_request, "limit is a number from 1 to 1000.");
+    }
+    return filter;
+}
+
+}  // namespace
+
+Task<ServerResponse> Api::list(ServerRequest const& request) {
+    auto const caller = authorize(request, parts_.keys, right_connections);
+    if (!caller) {
+        co_return error_response(caller.error());
+    }
+    auto filter = filter_of(request.query);
+    if (!filter) {
+        co_return error_response(filter.error());
+    }
+    std::vector<Connection> rows;
+    StoreJob const job = [&](StoreTransaction& store) -> Result<void> {
+        auto found = store.list_connections(*filter);
+        if (!found) {
+            return fail(found.error());
+        }
+        rows = std::move(*found);
+        return {};
+    };
+    auto task = parts_.vault.transact(job);
+    auto const ran = co_await run_on(parts_.control, std::move(task));
+    if (!ran) {
+        co_return error_response(ran.error());
+    }
+    json::object out;
+    json::array items;
+    for (auto const& row : rows) {
+        items.push_back(connection_json(row));
+    }
+    out["items"] = std::move(items);
+    bool const more = rows.size() == filter->limit;
+    out["next_cursor"] = more ? json::value(rows.back().id.value()) : json::value(nullptr);
+    co_return json_answer(out);
+}
+
+Task<ServerResponse> Api::show(ServerRequest const& request, Params params) {
+    auto const caller = authorize(request, parts_.keys, right_connections);
+    if (!caller) {
+        co_return error_response(caller.error());
+    }
+    auto const row = co_await find(std::string(params.get("id")));
+    if (!row) {
+        co_return error_response(row.error());
+    }
+    co_return json_answer(connection_json(*row));
+}
+
+Task<ServerResponse> Api::explained(ServerRequest const& request, Params params) {
+    auto const caller = authorize(request, parts_.keys, right_connections);
+    if (!caller) {
+        co_return error_response(caller.error());
+    }
+    auto const row = co_await find(std::string(params.get("id")));
+    if (!row) {
+        co_return error_response(row.error());
+    }
+    std::vector<EventRow> events;
+    StoreJob const job = [&](StoreTransaction& store) -> Result<void> {
+        auto found = store.events_of(row->id, events_shown);
+        if (!found) {
+            return fail(found.error());
+        }
+        events = std::move(*found);
+        return {};
+    };
+    auto task = parts_.vault.transact(job);
+    auto const ran = co_await run_on(parts_.control, std::move(task));
+    if (!ran) {
+        co_return error_response(ran.error());
+    }
+    auto const explanation = explain(
+        *row, parts_.refresher.gatekeeper().fault_of(row->registration), parts_.clock.now());
+    co_return json_answer(explanation_json(*row, explanation, events));
+}
+
+Task<ServerResponse> Api::refresh(ServerRequest const& request, Params params) {
+    auto const caller = authorize(request, parts_.keys, right_connections);
+    if (!caller) {
+        co_return error_response(caller.error());
+    }
+    auto const row = co_await find(std::string(params.get("id")));
+    if (!row) {
+        co_return error_response(row.error());
+    }
+    auto task = parts_.refresher.refresh(row->id, row->generation);
+    auto const fresh = co_await run_on(parts_.control, std::move(task));
+    if (!fresh) {
+        co_return error_response(fresh.error());
+    }
+    co_return json_answer(connection_json(*fresh));
+}
+
+Task<ServerResponse> Api::disconnect(ServerRequest const& request, Params params) {
+    auto const caller = authorize(request, parts_.keys, right_connections);
+    if (!caller) {
+        co_return error_response(caller.error());
+    }
+    auto const row = co_await find(std::string(params.get("id")));
+    if (!row) {
+        co_return error_response(row.error());
+    }
+    std::vector<EventRow> events{connection_disconnected(parts_.clock.now(), *row)};
+    auto task = parts_.vault.disconnect(row->id, std::move(events));
+    auto const ended = co_await run_on(parts_.control, std::move(task));
+    if (!ended) {
+        co_return error_response(ended.error());
+    }
+    parts_.cache.end(row->id, row->family);
+    log(LogLevel::info, "disconnected", "A connection was ended and its tokens erased.",
+        {{"connection", row->id.value()}, {"caller", caller->key_id}});
+    json::object out;
+    out["id"] = row->id.value();
+    out["status"] = "disconnected";
+    // databricks-facts 1.5: no workspace names a revocation endpoint.
+    out["upstream"] = "not_supported";
+    out["end_the_grant_at"] = row->workspace + "/settings/user/developer/linked-apps";
+    co_return json_answer(out);
+}
+
+}  // namespace brickgate
