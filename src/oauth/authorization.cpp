@@ -36,6 +36,24 @@ std::string clean_description(std::string_view text) {
     return out;
 }
 
+// RFC 6749 section 4.1.2.1. What is wrong with our own request is the operator's to mend, and its
+// name says little to anybody else; so is what the RFC does not list.
+Error refusal_of(std::string_view error) {
+    if (error == "server_error") {
+        return {ErrorCode::server_error, "The workspace could not go on with the sign-in."};
+    }
+    if (error == "temporarily_unavailable") {
+        return {ErrorCode::temporarily_unavailable, "The workspace is too busy for a sign-in."};
+    }
+    if (error == "unauthorized_client") {
+        return {ErrorCode::unauthorized_client, "The workspace does not let this app sign in."};
+    }
+    if (error == "invalid_scope") {
+        return {ErrorCode::invalid_scope, "The workspace does not give this app these rights."};
+    }
+    return {ErrorCode::authorize_failed, "The workspace ended the sign-in with an error."};
+}
+
 std::unexpected<Error> invalid(std::string_view name) {
     return fail(ErrorCode::param_invalid,
                 "The answer from the workspace carries a parameter of the wrong form: " +
@@ -154,9 +172,8 @@ Result<ValidatedCode> validate_callback(CallbackParameters&& parameters, Pending
                         .with_detail(parameters.error_description));
     }
     if (!parameters.error.empty()) {
-        return fail(
-            Error(ErrorCode::authorize_failed, "The workspace ended the sign-in with an error.")
-                .with_detail(parameters.error + ": " + parameters.error_description));
+        return fail(refusal_of(parameters.error)
+                        .with_detail(parameters.error + ": " + parameters.error_description));
     }
     if (!parameters.code) {
         return invalid("neither code nor error");

@@ -55,7 +55,8 @@ class ValidatedCode {
     friend Result<ValidatedCode> validate_callback(CallbackParameters&&, PendingLogin const&, Time);
     AuthorizationCode code_;
 };
-// Errors: login_expired, iss_mismatch, iss_missing, access_denied, authorize_failed.
+// Errors: login_expired, iss_mismatch, iss_missing, access_denied, and the server's other refusals
+// as unauthorized_client, invalid_scope, server_error, temporarily_unavailable, authorize_failed.
 Result<ValidatedCode> validate_callback(CallbackParameters&& parameters, PendingLogin const& login,
                                         Time now);
 

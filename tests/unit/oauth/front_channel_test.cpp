@@ -210,7 +210,16 @@ TEST(Callback, T11_a_promised_issuer_must_come_with_errors_too) {
 TEST(Callback, errors_of_the_workspace_have_our_names) {
     EXPECT_EQ(verdict("error=access_denied", a_login()), "access_denied");
     EXPECT_EQ(verdict("error=Access_Denied", a_login()), "authorize_failed");
-    EXPECT_EQ(verdict("error=server_error", a_login()), "authorize_failed");
+    // RFC 6749 section 4.1.2.1: each by its name; what is our own request's fault, or nobody knows,
+    // is one.
+    for (auto const* const code :
+         {"server_error", "temporarily_unavailable", "unauthorized_client", "invalid_scope"}) {
+        EXPECT_EQ(verdict("error=" + std::string(code), a_login()), code);
+    }
+    for (auto const* const code : {"invalid_request", "unsupported_response_type",
+                                   "interaction_required", "Server_error", "server_error2"}) {
+        EXPECT_EQ(verdict("error=" + std::string(code), a_login()), "authorize_failed") << code;
+    }
 
     auto parsed = CallbackParameters::parse(
         "error=invalid_scope&error_description=No+%3Cb%3E&state=" + state_text);
