@@ -22,6 +22,7 @@ struct Config {
         // What browsers see, with a base path if there is one. Default: where redirect_uri is, else
         // http://localhost and the port.
         std::string public_url;
+        std::vector<std::string> names;            // further names that Host may have (T54)
         std::vector<std::string> trusted_proxies;  // whose X-Forwarded-For is believed
         unsigned threads = 0;                      // 0: one a core, 8 at most
     } server;
@@ -67,13 +68,33 @@ struct Config {
         unsigned concurrency = 8;                 // refreshes in flight at once
     } refresh;
 
+    struct Proxy {
+        // Request headers that pass besides the shipped list (T42).
+        std::vector<std::string> request_headers;
+        std::string rate_limits_file;              // TOML, instead of the shipped limits
+        std::string rate_mode = "enforce";         // enforce | report | off
+        std::chrono::seconds queue_max{30};        // a call waits so long for its turn
+        unsigned attempts_max = 4;                 // of one call, the first included
+        std::chrono::seconds retry_time_max{60};   // for all of them together
+        std::chrono::seconds answer_timeout{300};  // to the first byte of an answer
+    } proxy;
+
     struct Limits {
         unsigned logins_max = 10000;  // sign-ins under way; T09
+        // T50, in requests a second with a burst of ten times as much; 0: no limit.
+        unsigned requests_per_key = 1000;
+        unsigned requests_per_address = 200;  // without a key that is known
+        unsigned connections_max = 20000;     // T51
+        unsigned connections_per_address_max = 256;
+        unsigned watchers_max = 2000;  // long polls and event streams
     } limits;
 
     struct Tls {
-        std::string ca_file;  // trusted besides the system's
-        std::string proxy;    // outbound; empty: none, whatever the environment says
+        std::string cert_file;  // PEM chain: the listeners speak TLS; read again on SIGHUP
+        std::string key_file;
+        bool terminated_upstream = false;  // an ingress in front speaks TLS for us
+        std::string ca_file;               // trusted besides the system's
+        std::string proxy;                 // outbound; empty: none, whatever the environment says
     } tls;
 
     struct Log {

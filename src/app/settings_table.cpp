@@ -191,10 +191,14 @@ std::vector<Setting> server_settings() {
             "server", "public_url", "",
             "what browsers see, with a base path if there is one; default: where `redirect_uri` "
             "is, else http://localhost and the port"),
+        list<&C::server, &C::Server::names>(
+            "server", "names",
+            "further names that programs and browsers may call this gateway by; its own addresses "
+            "and that of `public_url` are known"),
         list<&C::server, &C::Server::trusted_proxies>(
             "server", "trusted_proxies",
-            "addresses whose X-Forwarded-For is believed; nothing asks for a browser's address "
-            "yet"),
+            "addresses or networks (CIDR) whose X-Forwarded-For is believed, for limits and the "
+            "log"),
         count<&C::server, &C::Server::threads>("server", "threads",
                                                "threads for HTTP; 0: one a core, 8 at most", 0, 64),
     };
@@ -277,8 +281,14 @@ std::vector<Setting> other_settings() {
             "seconds to wait after a refresh whose answer may have been lost", 1, 600),
         count<&C::refresh, &C::Refresh::concurrency>("refresh", "concurrency",
                                                      "refreshes in flight at once", 1, 256),
-        count<&C::limits, &C::Limits::logins_max>("limits", "logins_max",
-                                                  "sign-ins under way at once", 1, 1000000),
+        text<&C::tls, &C::Tls::cert_file>(
+            "tls", "cert_file", "",
+            "PEM file of the listeners' certificate and its chain; with it they speak TLS. Read "
+            "again on SIGHUP"),
+        text<&C::tls, &C::Tls::key_file>("tls", "key_file", "", "PEM file of its private key"),
+        flag<&C::tls, &C::Tls::terminated_upstream>(
+            "tls", "terminated_upstream",
+            "an ingress in front speaks TLS: plain HTTP may then be listened to on any address"),
         text<&C::tls, &C::Tls::ca_file>("tls", "ca_file", "",
                                         "PEM file of authorities trusted besides the system's"),
         text<&C::tls, &C::Tls::proxy>(
@@ -293,10 +303,55 @@ std::vector<Setting> other_settings() {
     };
 }
 
+std::vector<Setting> proxy_and_limits_settings() {
+    return {
+        list<&C::proxy, &C::Proxy::request_headers>(
+            "proxy", "request_headers", "request headers that pass besides the usual ones"),
+        text<&C::proxy, &C::Proxy::rate_limits_file>(
+            "proxy", "rate_limits_file", "",
+            "TOML file of limits to use instead of Databricks' published ones"),
+        choice(text<&C::proxy, &C::Proxy::rate_mode>(
+                   "proxy", "rate_mode", "",
+                   "enforce (calls wait for their turn), report (only counts who would have) or "
+                   "off"),
+               {"enforce", "report", "off"}),
+        seconds<&C::proxy, &C::Proxy::queue_max>(
+            "proxy", "queue_max",
+            "seconds that a call waits for its turn before it is answered 429", 0, 300),
+        count<&C::proxy, &C::Proxy::attempts_max>(
+            "proxy", "attempts_max", "attempts at one call, the first included", 1, 10),
+        seconds<&C::proxy, &C::Proxy::retry_time_max>(
+            "proxy", "retry_time_max", "seconds for all attempts at one call", 1, 600),
+        seconds<&C::proxy, &C::Proxy::answer_timeout>(
+            "proxy", "answer_timeout",
+            "seconds until a workspace begins to answer; SQL waits 50, models minutes", 60, 3600),
+        count<&C::limits, &C::Limits::logins_max>("limits", "logins_max",
+                                                  "sign-ins under way at once", 1, 1000000),
+        count<&C::limits, &C::Limits::requests_per_key>(
+            "limits", "requests_per_key",
+            "requests a second of one API key or capability, ten times as many in a burst; 0: no "
+            "limit",
+            0, 1000000),
+        count<&C::limits, &C::Limits::requests_per_address>(
+            "limits", "requests_per_address",
+            "requests a second of one address (IPv6: of one /64) without a key that is known; 0: "
+            "no limit",
+            0, 1000000),
+        count<&C::limits, &C::Limits::connections_max>(
+            "limits", "connections_max", "connections of callers at once", 16, 1000000),
+        count<&C::limits, &C::Limits::connections_per_address_max>(
+            "limits", "connections_per_address_max",
+            "connections of one address at once, but for this machine and trusted proxies", 1,
+            1000000),
+        count<&C::limits, &C::Limits::watchers_max>(
+            "limits", "watchers_max", "callers that wait for a next token at once", 1, 1000000),
+    };
+}
+
 std::vector<Setting> make_table() {
     std::vector<Setting> table;
-    for (auto* const part :
-         {server_settings, databricks_settings, app_and_data_settings, other_settings}) {
+    for (auto* const part : {server_settings, databricks_settings, app_and_data_settings,
+                             proxy_and_limits_settings, other_settings}) {
         for (auto& setting : part()) {
             table.push_back(std::move(setting));
         }

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -79,6 +80,7 @@ Session::Peer peer_of(asio::basic_stream_socket<Protocol, Executor>& socket, Lis
     if constexpr (std::is_same_v<Protocol, tcp>) {
         auto const remote = socket.remote_endpoint(ec);
         auto const mapped = IpAddress::parse(remote.address().to_string());
+        peer.counted = mapped && !mapped->is_loopback();
         peer.address =
             mapped ? mapped->to_string() : std::string();  // ::ffff:192.0.2.1 as 192.0.2.1
         peer.port = remote.port();
@@ -98,23 +100,27 @@ Session::Peer peer_of(asio::basic_stream_socket<Protocol, Executor>& socket, Lis
 struct HttpServer::State : std::enable_shared_from_this<State> {
     struct Listener {
         ListenerKind kind;
-        std::shared_ptr<Acceptor<tcp>> tcp_acceptor;
-        std::shared_ptr<Acceptor<Unix>> unix_acceptor;
-        std::string path;
+        std::shared_ptr<Acceptor<tcp>> tcp_acceptor = {};
+        std::shared_ptr<Acceptor<Unix>> unix_acceptor = {};
+        std::string path = {};
+        TlsSource tls = {};
     };
 
     template <class Protocol>
-    Task<void> accept(std::shared_ptr<Acceptor<Protocol>> acceptor, ListenerKind kind);
+    Task<void> accept(std::shared_ptr<Acceptor<Protocol>> acceptor, ListenerKind kind,
+                      TlsSource tls);
     template <class Protocol>
     void admit(asio::basic_stream_socket<Protocol, Executor> socket, std::shared_ptr<Shard> shard,
-               ListenerKind kind);
+               ListenerKind kind, TlsSource const& tls);
+    Task<void> begin(StreamSocket socket, std::shared_ptr<Shard> shard, Session::Peer peer);
+    bool may_have_many(std::string const& address) const;
     Task<void> stop_accepting();
 
     std::shared_ptr<ServerOptions const> options;
     std::vector<std::shared_ptr<Shard>> shards;
     std::vector<Listener> listeners;
-    std::shared_ptr<std::atomic<std::size_t>> connections =
-        std::make_shared<std::atomic<std::size_t>>(0);
+    std::shared_ptr<ConnectionCount> connections = std::make_shared<ConnectionCount>();
+    std::vector<Network> many_from;
     std::size_t next_shard = 0;
 };
 
@@ -122,7 +128,7 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
 // the same user take half of our connections without a word.
 template <class Protocol>
 Task<void> HttpServer::State::accept(std::shared_ptr<Acceptor<Protocol>> acceptor,
-                                     ListenerKind kind) {
+                                     ListenerKind kind, TlsSource tls) {
     auto const self = shared_from_this();
     SteadyTimer pause(acceptor->get_executor());
     while (acceptor->is_open()) {
@@ -131,7 +137,7 @@ Task<void> HttpServer::State::accept(std::shared_ptr<Acceptor<Protocol>> accepto
         auto socket =
             co_await acceptor->async_accept(shard->executor, asio::redirect_error(use_task, ec));
         if (!ec) {
-            admit(std::move(socket), shard, kind);
+            admit(std::move(socket), shard, kind, tls);
         } else if (acceptor->is_open()) {
             // Out of descriptors, most likely: give sessions time to end.
             log(LogLevel::warning, "accept_failed", "Cannot accept a connection.",
@@ -144,17 +150,40 @@ Task<void> HttpServer::State::accept(std::shared_ptr<Acceptor<Protocol>> accepto
 
 template <class Protocol>
 void HttpServer::State::admit(asio::basic_stream_socket<Protocol, Executor> socket,
-                              std::shared_ptr<Shard> shard, ListenerKind kind) {
-    if (connections->fetch_add(1) >= options->limits.connections_max) {
-        connections->fetch_sub(1);
+                              std::shared_ptr<Shard> shard, ListenerKind kind,
+                              TlsSource const& tls) {
+    Session::Peer peer = peer_of(socket, kind);
+    peer.counted = peer.counted && !may_have_many(peer.address);
+    if (tls) {
+        peer.tls = tls();
+    }
+    bool const no_certificate = tls && !peer.tls;
+    std::size_t const share = options->limits.connections_per_address_max;
+    if (no_certificate || !connections->add(peer.counted ? peer.address : "", share)) {
         shard->refused.fetch_add(1);
         return;  // closed as it goes
     }
+    spawn(shard->executor, begin(StreamSocket(std::move(socket)), shard, std::move(peer)));
+}
+
+// On the shard's own thread, where its sessions may be looked at.
+Task<void> HttpServer::State::begin(StreamSocket socket, std::shared_ptr<Shard> shard,
+                                    Session::Peer peer) {
+    bool const full = connections->total() > options->limits.connections_max;
+    if (full && !shard->shed_longest_idle()) {
+        connections->remove(peer.counted ? peer.address : "");
+        shard->refused.fetch_add(1);
+        co_return;
+    }
     shard->accepted.fetch_add(1);
-    Session::Peer peer = peer_of(socket, kind);
-    auto session =
-        std::make_shared<Session>(StreamSocket(std::move(socket)), shard, std::move(peer));
-    spawn(shard->executor, Session::run(std::move(session)));
+    co_await Session::run(std::make_shared<Session>(std::move(socket), shard, std::move(peer)));
+}
+
+bool HttpServer::State::may_have_many(std::string const& address) const {
+    auto const parsed = IpAddress::parse(address);
+    return parsed && std::ranges::any_of(many_from, [&](Network const& network) {
+               return network.contains(*parsed);
+           });
 }
 
 Task<void> HttpServer::State::stop_accepting() {
@@ -174,6 +203,11 @@ Task<void> HttpServer::State::stop_accepting() {
 HttpServer::HttpServer(ServerOptions options, Clock const& clock)
     : state_(std::make_shared<State>()) {
     state_->options = std::make_shared<ServerOptions const>(std::move(options));
+    for (std::string const& text : state_->options->many_from) {
+        if (auto const network = Network::parse(text)) {
+            state_->many_from.push_back(*network);
+        }
+    }
     for (Executor const& executor : state_->options->executors) {
         state_->shards.push_back(
             std::make_shared<Shard>(executor, state_->options, clock, state_->connections));
@@ -188,7 +222,8 @@ HttpServer::~HttpServer() {
     }
 }
 
-Result<std::string> HttpServer::listen_tcp(ListenerKind kind, std::string const& address) {
+Result<std::string> HttpServer::listen_tcp(ListenerKind kind, std::string const& address,
+                                           TlsSource tls) {
     auto const endpoint = parse_endpoint(address);
     if (!endpoint) {
         return fail(ErrorCode::config_invalid,
@@ -211,7 +246,7 @@ Result<std::string> HttpServer::listen_tcp(ListenerKind kind, std::string const&
         return fail(listen_error(ec, to_text(*endpoint), std::to_string(endpoint->port())));
     }
     std::string bound = to_text(acceptor->local_endpoint(ec));
-    state_->listeners.push_back({kind, std::move(acceptor), nullptr, {}});
+    state_->listeners.push_back({.kind = kind, .tcp_acceptor = std::move(acceptor), .tls = tls});
     return bound;
 }
 
@@ -262,7 +297,8 @@ Result<void> HttpServer::listen_unix(std::string const& path) {
     if (ec) {
         return fail(listen_error(ec, path, ""));
     }
-    state_->listeners.push_back({ListenerKind::local_socket, nullptr, std::move(acceptor), path});
+    state_->listeners.push_back(
+        {.kind = ListenerKind::local_socket, .unix_acceptor = std::move(acceptor), .path = path});
     return {};
 }
 
@@ -270,9 +306,9 @@ void HttpServer::start() {
     Executor const home = state_->options->executors.front();
     for (State::Listener const& listener : state_->listeners) {
         if (listener.tcp_acceptor) {
-            spawn(home, state_->accept(listener.tcp_acceptor, listener.kind));
+            spawn(home, state_->accept(listener.tcp_acceptor, listener.kind, listener.tls));
         } else {
-            spawn(home, state_->accept(listener.unix_acceptor, listener.kind));
+            spawn(home, state_->accept(listener.unix_acceptor, listener.kind, TlsSource()));
         }
     }
     for (auto const& shard : state_->shards) {
@@ -294,7 +330,7 @@ Task<void> HttpServer::drain(Milliseconds grace) {
 
 ServerCounts HttpServer::counts() const {
     ServerCounts counts;
-    counts.connections = state_->connections->load();
+    counts.connections = state_->connections->total();
     for (auto const& shard : state_->shards) {
         counts.accepted += shard->accepted.load();
         counts.requests += shard->requests.load();

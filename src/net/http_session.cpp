@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "net/error_response.h"
+#include "net/http_exchange.h"
 
 namespace brickgate {
 
@@ -15,7 +16,7 @@ namespace {
 
 using boost::system::error_code;
 
-constexpr std::size_t input_bytes_first = 4 * 1024;
+constexpr std::size_t output_bytes_first = 4 * 1024;
 constexpr std::size_t output_bytes_kept = 64 * 1024;
 constexpr std::size_t pipelined_output_max = 64 * 1024;
 constexpr Seconds linger_time{2};
@@ -23,66 +24,18 @@ constexpr std::size_t linger_bytes_max = 512 * 1024;
 
 }  // namespace
 
-InputBuffer::InputBuffer(std::size_t size_max)
-    : size_max_(size_max),
-      capacity_(std::min(input_bytes_first, size_max)),
-      data_(std::make_unique_for_overwrite<char[]>(capacity_)) {}
-
-InputBuffer::~InputBuffer() {
-    explicit_bzero(data_.get() + begin_, end_ - begin_);
-}
-
-std::span<char> InputBuffer::room() {
-    constexpr std::size_t enough = 1024;
-    if (capacity_ - end_ < enough && begin_ > 0) {
-        resize(capacity_);  // moves what is there to the front
-    }
-    if (capacity_ - end_ < enough && capacity_ < size_max_) {
-        resize(std::min(capacity_ * 2, size_max_));
-    }
-    return {data_.get() + end_, capacity_ - end_};
-}
-
-void InputBuffer::consume(std::size_t bytes) {
-    explicit_bzero(data_.get() + begin_, bytes);
-    begin_ += bytes;
-    if (begin_ == end_) {
-        begin_ = end_ = 0;
-        if (capacity_ > 4 * input_bytes_first) {
-            resize(input_bytes_first);
-        }
-    }
-}
-
-void InputBuffer::drop(std::size_t from, std::size_t to) {
-    std::memmove(data_.get() + begin_ + from, data_.get() + begin_ + to, end_ - begin_ - to);
-    end_ -= to - from;
-    explicit_bzero(data_.get() + end_, to - from);
-}
-
-void InputBuffer::resize(std::size_t capacity) {
-    auto bigger = std::make_unique_for_overwrite<char[]>(capacity);
-    std::size_t const size = end_ - begin_;
-    std::memcpy(bigger.get(), data_.get() + begin_, size);
-    explicit_bzero(data_.get() + begin_, size);
-    data_ = std::move(bigger);
-    capacity_ = capacity;
-    begin_ = 0;
-    end_ = size;
-}
-
 Session::Session(StreamSocket socket, std::shared_ptr<Shard> shard, Peer peer)
-    : socket_(std::move(socket)),
+    : wire_(std::move(socket)),
       shard_(std::move(shard)),
       peer_(std::move(peer)),
       in_(shard_->options->limits.header_bytes_max + shard_->options->limits.body_bytes_max +
-          input_bytes_first) {
+          InputBuffer::bytes_first) {
     request_.peer_address = peer_.address;
     request_.peer_port = peer_.port;
     request_.listener = peer_.listener;
     request_.peer_uid = peer_.uid;
     parser_.emplace(shard_->options->limits);
-    out_.reserve(input_bytes_first);
+    out_.reserve(output_bytes_first);
 }
 
 Session::~Session() {
@@ -92,10 +45,26 @@ Session::~Session() {
 
 Task<void> Session::run(std::shared_ptr<Session> self) {
     self->shard_->sessions.insert(self.get());
-    error_code ignored;
-    self->socket_.non_blocking(true, ignored);
-    co_await self->serve();
+    bool const ready = co_await self->begin_tls();
+    if (ready) {
+        co_await self->serve();
+    }
     self->close();
+}
+
+Task<bool> Session::begin_tls() {
+    if (!peer_.tls) {
+        co_return true;
+    }
+    give(Phase::reading, shard_->options->limits.handshake);
+    if (!wire_.accept_tls(peer_.tls.get())) {
+        co_return false;
+    }
+    auto const failed = co_await wire_.handshake();
+    if (failed) {
+        shard_->refused.fetch_add(1, std::memory_order_relaxed);
+    }
+    co_return !failed;
 }
 
 bool Session::expire() {
@@ -108,15 +77,25 @@ bool Session::expire() {
 }
 
 void Session::close() {
-    deadline_ = std::numeric_limits<std::int64_t>::max();
-    error_code ignored;
-    socket_.close(ignored);
+    suspend_deadline();
+    wire_.close();
 }
 
 Task<void> Session::serve() {
     await_request();
     for (;;) {
-        auto const state = parser_->feed(in_.view());
+        auto state = parser_->feed(in_.view());
+        if (state == RequestParser::State::head) {
+            parser_->fill(in_.view(), request_);
+            if (shard_->options->streams && shard_->options->streams(request_)) {
+                bool const go_on = co_await serve_stream();
+                if (!go_on) {
+                    co_return;
+                }
+                continue;
+            }
+            state = parser_->keep_body() ? parser_->feed(in_.view()) : RequestParser::State::failed;
+        }
         if (state == RequestParser::State::need_more) {
             bool const more = co_await read_more();
             if (!more) {
@@ -144,11 +123,9 @@ Task<void> Session::serve() {
         if (pipelined) {
             continue;
         }
-        if (!write_now()) {
-            bool const out = co_await flush();
-            if (!out) {
-                co_return;
-            }
+        bool const out = co_await flush();
+        if (!out) {
+            co_return;
         }
         if (!keep_alive_) {
             if (state == RequestParser::State::failed || !in_.empty()) {
@@ -157,6 +134,40 @@ Task<void> Session::serve() {
             co_return;
         }
     }
+}
+
+// False: the connection is over.
+Task<bool> Session::serve_stream() {
+    keep_alive_ = parser_->keep_alive();
+    shard_->requests.fetch_add(1, std::memory_order_relaxed);
+    bool const earlier_answers_out = co_await flush();
+    if (!earlier_answers_out) {
+        co_return false;
+    }
+    phase_ = Phase::handling;
+    suspend_deadline();
+    SessionExchange exchange(*this);
+    try {
+        co_await shard_->options->stream(exchange);
+    } catch (std::exception const& e) {
+        log(LogLevel::error, "handler_failed", "A handler threw.", {{"error", e.what()}});
+    }
+    if (!exchange.begun()) {
+        auto error = error_response(Error(ErrorCode::internal, "Something went wrong here."));
+        (void)co_await exchange.answer(std::move(error));
+    }
+    if (!exchange.complete()) {
+        exchange.abort();
+        co_return false;
+    }
+    if (!exchange.leave() || !keep_alive_) {
+        co_await linger();
+        co_return false;
+    }
+    parser_.emplace(shard_->options->limits);
+    continued_ = false;
+    await_request();
+    co_return true;
 }
 
 // False: the connection is over.
@@ -184,14 +195,18 @@ Task<bool> Session::read_more() {
         co_return false;
     }
     error_code ec;
-    boost::asio::mutable_buffer const buffer(room.data(), room.size());
-    std::size_t const got =
-        co_await socket_.async_read_some(buffer, boost::asio::redirect_error(use_task, ec));
+    std::size_t const got = co_await wire_.read_some(room, ec);
     if (ec) {
         co_return false;
     }
+    ServerLimits const& limits = shard_->options->limits;
     if (in_.empty()) {
-        give(Phase::reading, shard_->options->limits.request);
+        give(Phase::reading, limits.header);
+    } else if (parser_->header_size() > 0) {
+        // A body is given time as it comes, never more than the slack ahead (T51).
+        auto const most = shard_->second + limits.body_slack.count() + 1;
+        auto const earned = static_cast<std::int64_t>(got / limits.slowest_bytes_per_second);
+        deadline_ = std::min(most, std::max(deadline_, shard_->second) + earned);
     }
     in_.filled(got);
     co_return true;
@@ -221,7 +236,7 @@ bool Session::answer_fast() {
 
 Task<ServerResponse> Session::handle() {
     phase_ = Phase::handling;
-    deadline_ = std::numeric_limits<std::int64_t>::max();  // handlers have limits of their own
+    suspend_deadline();  // handlers have limits of their own
     try {
         co_return co_await shard_->options->handler(request_);
     } catch (std::exception const& e) {
@@ -257,7 +272,7 @@ Task<void> Session::send_raw(std::shared_ptr<RawAnswer const> raw) {
             rest = all.substr(all.size() - std::min(all.size(), raw->piece));
         }
         if (!rest.empty()) {
-            give(Phase::writing, shard_->options->limits.write);
+            give(Phase::writing, shard_->options->limits.write_slack);
             timer.expires_after(raw->pause);
             error_code ignored;
             co_await timer.async_wait(boost::asio::redirect_error(use_task, ignored));
@@ -288,13 +303,18 @@ void Session::next_request() {
     continued_ = false;
 }
 
-// True: everything is out. What the kernel takes at once needs no coroutine.
-bool Session::write_now() {
-    error_code ec;
-    boost::asio::const_buffer const rest(out_.data() + written_, out_.size() - written_);
-    written_ += socket_.write_some(rest, ec);
-    if (written_ < out_.size()) {
-        return false;
+// What the kernel takes at once needs no coroutine.
+Session::Written Session::write_now() {
+    while (written_ < out_.size()) {
+        error_code ec;
+        std::size_t const sent = wire_.write_now(std::string_view(out_).substr(written_), ec);
+        written_ += sent;
+        if (ec == boost::asio::error::would_block) {
+            return Written::blocked;
+        }
+        if (ec) {
+            return Written::failed;
+        }
     }
     explicit_bzero(out_.data(), out_.size());
     out_.clear();
@@ -302,19 +322,28 @@ bool Session::write_now() {
     if (out_.capacity() > output_bytes_kept) {
         out_.shrink_to_fit();
     }
-    return true;
+    return Written::all;
 }
 
 Task<bool> Session::flush() {
-    while (!out_.empty() && !write_now()) {
-        give(Phase::writing, shard_->options->limits.write);
+    if (out_.empty()) {
+        co_return true;
+    }
+    ServerLimits const& limits = shard_->options->limits;
+    for (auto state = write_now(); state != Written::all; state = write_now()) {
+        if (state == Written::failed) {
+            co_return false;
+        }
+        if (phase_ != Phase::writing) {
+            give(Phase::writing, limits.write_slack);
+        }
         error_code ec;
-        boost::asio::const_buffer const rest(out_.data() + written_, out_.size() - written_);
-        written_ +=
-            co_await socket_.async_write_some(rest, boost::asio::redirect_error(use_task, ec));
+        co_await wire_.writable(ec);
         if (ec) {
             co_return false;
         }
+        // "Writable" means that the client has read a third of the kernel's buffer at least.
+        give(Phase::writing, limits.write_slack);
     }
     co_return true;
 }
@@ -323,20 +352,23 @@ Task<bool> Session::flush() {
 // ended and what still comes is thrown away for a moment.
 Task<void> Session::linger() {
     give(Phase::lingering, linger_time);
-    error_code ec;
-    socket_.shutdown(boost::asio::socket_base::shutdown_send, ec);
+    wire_.shut_down_sending();
     std::array<char, 4096> trash;
     std::size_t total = 0;
+    error_code ec;
     while (!ec && total < linger_bytes_max) {
-        total += co_await socket_.async_read_some(boost::asio::buffer(trash),
-                                                  boost::asio::redirect_error(use_task, ec));
+        total += co_await wire_.read_some(trash, ec);
     }
 }
 
 // The clock of a request starts with its first byte, which may be here already.
 void Session::await_request() {
     ServerLimits const& limits = shard_->options->limits;
-    give(in_.empty() ? Phase::idle : Phase::reading, in_.empty() ? limits.idle : limits.request);
+    give(in_.empty() ? Phase::idle : Phase::reading, in_.empty() ? limits.idle : limits.header);
+}
+
+void Session::suspend_deadline() {
+    deadline_ = std::numeric_limits<std::int64_t>::max();
 }
 
 void Session::give(Phase phase, Seconds time) {

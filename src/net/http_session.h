@@ -3,40 +3,53 @@
 // One connection of the HTTP server, and the shard it lives on: what one worker executor owns. A
 // shard is touched by its own thread only; its counters are read by others. Inside net/ only.
 #include <atomic>
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "net/http_server.h"
+#include "net/input_buffer.h"
 #include "net/request_parser.h"
+#include "net/wire.h"
 
 namespace brickgate {
 
-// TCP and Unix sockets alike: one instantiation of everything.
-using StreamSocket =
-    boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol, Executor>;
-
 class Session;
+
+// Who is connected, over all shards; any thread.
+class ConnectionCount {
+ public:
+    // False: this address has as many as it may.
+    bool add(std::string const& address, std::size_t per_address_max);
+    void remove(std::string const& address);
+    std::size_t total() const { return total_.load(std::memory_order_relaxed); }
+
+ private:
+    std::atomic<std::size_t> total_{0};
+    std::mutex mutex_;
+    std::unordered_map<std::string, std::size_t> of_address_;  // only where they are counted
+};
 
 struct Shard : std::enable_shared_from_this<Shard> {
     Shard(Executor executor, std::shared_ptr<ServerOptions const> options, Clock const& clock,
-          std::shared_ptr<std::atomic<std::size_t>> connections);
+          std::shared_ptr<ConnectionCount> connections);
 
     // Once a second, until draining and empty: ends who is too slow or idle too long.
     Task<void> sweep();
     Task<void> begin_drain();
     Task<void> finish_drain(SteadyTimer::time_point deadline);
     void session_ended(Session* session);
+    bool shed_longest_idle();  // false: none is idle
 
     Executor executor;
     std::shared_ptr<ServerOptions const> options;
     Clock const& clock;
-    std::shared_ptr<std::atomic<std::size_t>> connections;  // of all shards
+    std::shared_ptr<ConnectionCount> connections;  // of all shards
     std::unordered_set<Session*> sessions;
     std::string constant_lines;  // Date and the options' lines
     std::int64_t second = 0;     // counted by the sweep
@@ -51,28 +64,6 @@ struct Shard : std::enable_shared_from_this<Shard> {
     void refresh_date();
 };
 
-// Bytes read and not yet answered. Wiped when they are consumed: they hold API keys.
-class InputBuffer {
- public:
-    explicit InputBuffer(std::size_t size_max);
-    ~InputBuffer();
-    std::string_view view() const { return {data_.get() + begin_, end_ - begin_}; }
-    bool empty() const { return begin_ == end_; }
-    // Room to read into; empty when the buffer holds all it may.
-    std::span<char> room();
-    void filled(std::size_t bytes) { end_ += bytes; }
-    void consume(std::size_t bytes);
-    void drop(std::size_t from, std::size_t to);  // inside view()
-
- private:
-    void resize(std::size_t capacity);
-    std::size_t size_max_;
-    std::size_t capacity_;
-    std::unique_ptr<char[]> data_;
-    std::size_t begin_ = 0;
-    std::size_t end_ = 0;
-};
-
 class Session {
  public:
     struct Peer {
@@ -80,6 +71,8 @@ class Session {
         std::uint16_t port = 0;
         ListenerKind listener = ListenerKind::both;
         std::optional<std::uint32_t> uid;
+        std::shared_ptr<SSL_CTX> tls;  // nullptr: plain
+        bool counted = false;          // towards its address's share
     };
     Session(StreamSocket socket, std::shared_ptr<Shard> shard, Peer peer);
     ~Session();
@@ -87,28 +80,35 @@ class Session {
     static Task<void> run(std::shared_ptr<Session> self);
     void close();
     bool is_idle() const { return phase_ == Phase::idle; }
+    std::int64_t deadline() const { return deadline_; }
+    Peer const& peer() const { return peer_; }
     // Closes if the time is up; true where that is the client's fault.
     bool expire();
 
  private:
+    friend class SessionExchange;
     enum class Phase : std::uint8_t { idle, reading, handling, writing, lingering };
+    enum class Written : std::uint8_t { all, blocked, failed };
 
+    Task<bool> begin_tls();
     Task<void> serve();
+    Task<bool> serve_stream();
     Task<bool> read_more();
     Task<bool> flush();
     Task<void> linger();
     Task<ServerResponse> handle();
     bool answer_fast();
-    bool write_now();
+    Written write_now();
     void answer(ServerResponse const& response);
     Task<void> send_raw(std::shared_ptr<RawAnswer const> raw);
     void refuse(ErrorCode code);
     void next_request();
     void await_request();
     void give(Phase phase, Seconds time);
+    void suspend_deadline();  // what we wait for is not the client's to hurry
     ResponseBuffer::Framing framing() const;
 
-    StreamSocket socket_;
+    Wire wire_;
     std::shared_ptr<Shard> shard_;
     Peer peer_;
     ServerRequest request_;

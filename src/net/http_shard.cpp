@@ -27,8 +27,33 @@ std::string http_date(Time time) {
 
 }  // namespace
 
+bool ConnectionCount::add(std::string const& address, std::size_t per_address_max) {
+    if (!address.empty()) {
+        std::scoped_lock const lock(mutex_);
+        std::size_t& held = of_address_[address];
+        if (held >= per_address_max) {
+            return false;
+        }
+        held += 1;
+    }
+    total_.fetch_add(1);
+    return true;
+}
+
+void ConnectionCount::remove(std::string const& address) {
+    total_.fetch_sub(1);
+    if (address.empty()) {
+        return;
+    }
+    std::scoped_lock const lock(mutex_);
+    auto const found = of_address_.find(address);
+    if (found != of_address_.end() && --found->second == 0) {
+        of_address_.erase(found);
+    }
+}
+
 Shard::Shard(Executor on, std::shared_ptr<ServerOptions const> server_options,
-             Clock const& server_clock, std::shared_ptr<std::atomic<std::size_t>> all_connections)
+             Clock const& server_clock, std::shared_ptr<ConnectionCount> all_connections)
     : executor(on),
       options(std::move(server_options)),
       clock(server_clock),
@@ -56,6 +81,20 @@ Task<void> Shard::sweep() {
     }
 }
 
+// An idle connection's deadline is as far away as it was used lately.
+bool Shard::shed_longest_idle() {
+    Session* oldest = nullptr;
+    for (Session* session : sessions) {
+        if (session->is_idle() && (!oldest || session->deadline() < oldest->deadline())) {
+            oldest = session;
+        }
+    }
+    if (oldest) {
+        oldest->close();
+    }
+    return oldest != nullptr;
+}
+
 Task<void> Shard::begin_drain() {
     draining = true;
     sweep_timer.cancel();
@@ -80,7 +119,7 @@ Task<void> Shard::finish_drain(SteadyTimer::time_point deadline) {
 
 void Shard::session_ended(Session* session) {
     sessions.erase(session);
-    connections->fetch_sub(1);
+    connections->remove(session->peer().counted ? session->peer().address : "");
     if (draining && sessions.empty()) {
         empty_gate.cancel();
         sweep_timer.cancel();

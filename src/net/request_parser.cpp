@@ -41,9 +41,8 @@ bool has_obs_fold(std::string_view header) {
 }  // namespace
 
 RequestParser::RequestParser(ServerLimits const& limits) : limits_(limits) {
-    eager(true);
     header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
-    body_limit(limits.body_bytes_max);
+    body_limit(boost::none);  // keep_body() sets one
 }
 
 RequestParser::State RequestParser::feed(std::string_view bytes) {
@@ -56,13 +55,16 @@ RequestParser::State RequestParser::feed(std::string_view bytes) {
     while (!is_done() && bytes.size() - parsed_ >= enough) {
         parsed_ +=
             put(boost::asio::const_buffer(bytes.data() + parsed_, bytes.size() - parsed_), ec);
-        if (ec) {
+        if (ec || (is_header_done() && !told_head_)) {
             break;
         }
     }
     if (ec && ec != http::error::need_more) {
         fault_ = fault_of(ec);
         return State::failed;
+    }
+    if (is_header_done() && !std::exchange(told_head_, true)) {
+        return State::head;
     }
     if (is_done()) {
         return State::done;
@@ -72,6 +74,40 @@ RequestParser::State RequestParser::feed(std::string_view bytes) {
         return State::failed;
     }
     return State::need_more;
+}
+
+bool RequestParser::keep_body() {
+    if (body_length().value_or(0) > limits_.body_bytes_max) {
+        fault_ = ErrorCode::request_too_large;
+        return false;
+    }
+    body_limit(limits_.body_bytes_max);
+    return true;
+}
+
+std::optional<std::uint64_t> RequestParser::body_length() const {
+    if (is_chunked_) {
+        return std::nullopt;
+    }
+    auto const announced = content_length();
+    return announced ? *announced : 0;
+}
+
+std::optional<std::size_t> RequestParser::feed_body(std::string_view bytes,
+                                                    std::vector<std::string_view>& pieces) {
+    pieces_ = &pieces;
+    error_code ec;
+    std::size_t used = 0;
+    std::size_t const enough = is_chunked_ ? 5 : 1;  // see feed()
+    while (!is_done() && !ec && bytes.size() - used >= enough) {
+        used += put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
+    }
+    pieces_ = nullptr;
+    if (ec && ec != http::error::need_more) {
+        fault_ = fault_of(ec);
+        return std::nullopt;
+    }
+    return used;
 }
 
 std::pair<std::size_t, std::size_t> RequestParser::take_chunk_bytes() {
@@ -121,8 +157,10 @@ void RequestParser::on_field_impl(Field field, string_view name, string_view val
         return;
     }
     headers_.push_back({span_of(name), span_of(value)});
-    std::size_t const end = headers_.back().name.begin + name.size() + value.size();
-    if (headers_.size() > limits_.header_count_max || end > limits_.header_bytes_max) {
+    std::size_t const field_size = name.size() + value.size();
+    std::size_t const end = headers_.back().name.begin + field_size;
+    if (headers_.size() > limits_.header_count_max || end > limits_.header_bytes_max ||
+        field_size > limits_.header_field_bytes_max) {
         refuse(ErrorCode::headers_too_large, ec);
         return;
     }
@@ -170,6 +208,11 @@ void RequestParser::on_header_impl(error_code& ec) {
 }
 
 std::size_t RequestParser::on_body_impl(string_view piece, error_code&) {
+    if (pieces_) {
+        pieces_->push_back(std_view(piece));
+        saw_body_ = true;
+        return piece.size();
+    }
     if (!saw_body_) {
         body_.begin = span_of(piece).begin;
         saw_body_ = true;
@@ -187,6 +230,10 @@ void RequestParser::on_chunk_header_impl(std::uint64_t, string_view extensions, 
 }
 
 std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, string_view piece, error_code&) {
+    if (pieces_) {
+        pieces_->push_back(std_view(piece));
+        return piece.size();
+    }
     chunked_body_.append(piece.data(), piece.size());
     return piece.size();
 }

@@ -3,10 +3,12 @@
 // Beast's parser, made strict (T39): what two parsers could read differently is refused. Keeps
 // offsets into the session's buffer instead of copies, so the bytes of a request must stay where
 // they are, counted from its first byte, until it is answered; only a chunked body is put together
-// apart. One request after the other; one session's.
+// apart. After the header its owner chooses: keep_body() and feed() to the end, or feed_body() for
+// the body in pieces. One request after the other; one session's.
 #include <boost/beast/http/basic_parser.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,13 +20,23 @@ namespace brickgate {
 
 class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
-    enum class State : std::uint8_t { need_more, done, failed };
+    enum class State : std::uint8_t { need_more, head, done, failed };
 
     explicit RequestParser(ServerLimits const& limits);
 
     // `bytes` starts at the request's first byte each time, and has grown since the last call (or
-    // lost what discard_chunk_bytes() named).
+    // lost what take_chunk_bytes() named). `head` is told once, before the body is looked at.
     State feed(std::string_view bytes);
+    // The whole body goes into memory: false (and a fault) where it is announced too long for that.
+    bool keep_body();
+    // The body in pieces: consumes from `bytes`, which begin where the last call (or the header)
+    // ended, and adds views into them. The rest is to be given again, with more behind it.
+    std::optional<std::size_t> feed_body(std::string_view bytes,
+                                         std::vector<std::string_view>& pieces);
+    bool body_done() const { return is_done(); }
+    std::size_t header_size() const { return header_size_; }
+    // Nothing where it is chunked, 0 where there is none.
+    std::optional<std::uint64_t> body_length() const;
     // Where the request ends, when done.
     std::size_t size() const { return parsed_; }
     // Bytes [first, second) are a chunked body that is copied already; the buffer may drop them.
@@ -74,6 +86,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
     std::vector<HeaderSpan> headers_;
     Span body_;
     std::string chunked_body_;
+    std::vector<std::string_view>* pieces_ = nullptr;  // while feed_body() runs
+    bool told_head_ = false;
     int version_ = 11;
     unsigned hosts_ = 0;
     unsigned content_lengths_ = 0;

@@ -72,6 +72,14 @@ std::string_view reason_phrase(int status) {
             return "See Other";
         case 304:
             return "Not Modified";
+        case 206:
+            return "Partial Content";
+        case 301:
+            return "Moved Permanently";
+        case 307:
+            return "Temporary Redirect";
+        case 308:
+            return "Permanent Redirect";
         case 400:
             return "Bad Request";
         case 401:
@@ -86,12 +94,18 @@ std::string_view reason_phrase(int status) {
             return "Conflict";
         case 410:
             return "Gone";
+        case 412:
+            return "Precondition Failed";
         case 413:
             return "Content Too Large";
         case 414:
             return "URI Too Long";
         case 415:
             return "Unsupported Media Type";
+        case 416:
+            return "Range Not Satisfiable";
+        case 421:
+            return "Misdirected Request";
         case 422:
             return "Unprocessable Content";
         case 429:

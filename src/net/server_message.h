@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/http_message.h"
+#include "base/result.h"
 #include "net/task.h"
 
 namespace brickgate {
@@ -90,6 +91,37 @@ class ResponseBuffer {
     bool sent_ = false;
 };
 
+// A request whose body is read in pieces and whose answer is written in pieces, with the memory of
+// one piece: a proxied call, a stream of events. The session makes one for a StreamHandler's task;
+// it lives on the session's executor and ends with that task. A reader that is too slow, or a
+// writer, ends the connection (T51), which both sides then see as an error.
+class Exchange {
+ public:
+    virtual ~Exchange() = default;
+    virtual ServerRequest const& request() const = 0;  // its body is empty: read_body()
+    virtual bool is_tls() const = 0;
+    // 0 where there is no body; nothing where it is chunked.
+    virtual std::optional<std::uint64_t> body_length() const = 0;
+    // The next piece, decoded; empty at the end, trailers dropped. Valid until the next call. A
+    // client that waits for "100 Continue" is told so by the first call. Errors: request_aborted,
+    // invalid_request.
+    virtual Task<Result<std::string_view>> read_body() = 0;
+
+    // Head, pieces, end. `header_lines`: whole lines, each ended by CRLF, without framing. An
+    // unknown length is chunked, or ends with the connection for HTTP/1.0. The head leaves with the
+    // first piece.
+    virtual void begin(int status, std::string_view header_lines,
+                       std::optional<std::uint64_t> length) = 0;
+    virtual Task<bool> write(std::string_view piece) = 0;  // false: the client has gone
+    virtual Task<bool> finish() = 0;
+    virtual bool begun() const = 0;
+    // Instead of all that: one answer from memory.
+    virtual Task<bool> answer(ServerResponse response) = 0;
+    // What began cannot be ended: the client sees a broken transfer, never a short success.
+    virtual void abort() = 0;
+};
+
+using StreamHandler = std::function<Task<void>(Exchange&)>;
 using Handler = std::function<Task<ServerResponse>(ServerRequest const&)>;
 // Tried before the Handler, on the session's thread, without a coroutine: answers from memory and
 // returns true, or touches nothing and returns false.

@@ -363,6 +363,9 @@ TEST(CurlClient, a_request_that_is_too_old_is_not_sent) {
     limits.not_after = clock_.steady() - Milliseconds(1);
     EXPECT_FAILURE(send(*client(), post(server.url(), "refresh_token=1"), limits),
                    ErrorCode::request_aborted, Sent::not_sent);
+    for (int i = 0; i < 500 && server.connections() < 1; ++i) {
+        std::this_thread::sleep_for(Milliseconds(10));  // the kernel accepts before the server does
+    }
     server.stop();
     EXPECT_EQ(server.connections(), 1);
     EXPECT_EQ(seen, "");

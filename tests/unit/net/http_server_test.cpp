@@ -290,7 +290,7 @@ TEST(HttpServer, a_large_answer_reaches_a_client_that_reads_late) {
 }
 
 TEST(HttpServer, slow_and_silent_clients_are_ended) {
-    Server server({.idle = Seconds(1), .request = Seconds(1), .write = Seconds(1)});
+    Server server({.idle = Seconds(1), .header = Seconds(1), .write_slack = Seconds(1)});
     server.start();
     RawClient silent(server.port());
     RawClient slow(server.port());
@@ -309,20 +309,35 @@ TEST(HttpServer, slow_and_silent_clients_are_ended) {
     EXPECT_EQ(server.get().counts().refused, 2U);  // idle is no fault
 }
 
-TEST(HttpServer, more_connections_than_allowed_are_closed_at_once) {
+TEST(HttpServer, T51_beyond_the_most_connections_the_longest_idle_one_makes_room) {
     Server server({.connections_max = 2});
     server.start();
-    RawClient one(server.port());
-    RawClient two(server.port());
-    one.send(get("/fast"));
-    two.send(get("/fast"));
-    EXPECT_EQ(status_of(one.receive_answer()), 200);
-    EXPECT_EQ(status_of(two.receive_answer()), 200);
-    RawClient three(server.port());
-    three.send(get("/fast"));
-    EXPECT_EQ(three.receive_all(), "");
-    one.send(get("/fast"));
-    EXPECT_EQ(status_of(one.receive_answer()), 200);
+    RawClient first(server.port());  // connections go to the two shards in turn
+    RawClient second(server.port());
+    for (RawClient* client : {&first, &second}) {
+        client->send(get("/fast"));
+        EXPECT_EQ(status_of(client->receive_answer()), 200);
+    }
+    RawClient third(server.port());
+    third.send(get("/fast"));
+    EXPECT_EQ(status_of(third.receive_answer()), 200);
+    EXPECT_EQ(first.receive(), "");
+    second.send(get("/fast"));
+    EXPECT_EQ(status_of(second.receive_answer()), 200);
+}
+
+TEST(HttpServer, T51_where_nobody_is_idle_the_new_connection_is_closed_at_once) {
+    Server server({.connections_max = 1});
+    server.start();
+    RawClient busy(server.port());
+    busy.send(get("/slow"));
+    for (int i = 0; i < 500 && server.get().counts().requests < 1; ++i) {
+        std::this_thread::sleep_for(Milliseconds(1));
+    }
+    RawClient second(server.port());
+    second.send(get("/fast"));
+    EXPECT_EQ(second.receive_all(), "");
+    EXPECT_EQ(status_of(busy.receive_answer()), 200);
 }
 
 TEST(HttpServer, drain_answers_what_is_under_way_and_ends_the_rest) {

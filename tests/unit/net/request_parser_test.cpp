@@ -30,6 +30,9 @@ Parsed parse(std::string bytes, std::size_t step, ServerLimits const& limits = l
          at += step) {
         seen += bytes.substr(at, step);
         out.state = parser.feed(seen);
+        if (out.state == RequestParser::State::head) {
+            out.state = parser.keep_body() ? parser.feed(seen) : RequestParser::State::failed;
+        }
         if (out.state == RequestParser::State::need_more) {
             auto const [from, to] = parser.take_chunk_bytes();
             seen.erase(from, to - from);
