@@ -18,20 +18,36 @@ test('the express example signs a person in and greets them by name', async (t) 
   const folder = join(temporaryFolder(), 'express');
   cpSync(join(root, 'examples/express'), folder, { recursive: true, filter: (path) => !path.includes('node_modules') });
   symlinkSync(join(root, 'tests/node_modules'), join(folder, 'node_modules'));
-  const key = await gateway.key('token:read');
+  const key = await gateway.key('token:read,connections');
   const app = spawn(process.execPath, ['server.mjs'], { cwd: folder, env: { ...process.env, BRICKGATE: gateway.url, BRICKGATE_KEY: key, PORT: String(port) } });
   t.after(() => app.kill());
   const home = `http://localhost:${port}`;
-  const page = await until(() => fetch(home).then((answer) => answer.text()).catch(() => undefined), 'the app');
+  await until(() => fetch(home).catch(() => undefined), 'the app');
 
-  const button = /href="([^"]+)">Connect Databricks/.exec(page)[1].replaceAll('&#38;', '&');
-  const jar = new Jar();
-  const back = await jar.get(await approve((await jar.get(button)).location, { email: 'grace@example.com' }));
-  assert.match(back.location, /\/connected\?connection_id=con_/);
-  const connected = await fetch(back.location, { redirect: 'follow' });
-  const hello = await connected.text();
-  assert.match(hello, /Hello, Grace Hopper/);
+  const person = () => {
+    const jar = new Jar();
+    const connect = async (how) => {
+      const button = /href="([^"]+)">Connect Databricks/.exec((await jar.get(home)).text)[1].replaceAll('&#38;', '&');
+      return (await jar.get(await approve((await jar.get(button)).location, how))).location;
+    };
+    return { jar, connect, hello: async () => (await jar.get(`${home}/hello`)).text };
+  };
+  const grace = person();
+  const back = await grace.connect({ email: 'grace@example.com' });
+  assert.match(back, /\/connected\?connection_id=con_/);
+  assert.equal((await grace.jar.get(back)).location, '/hello');
+  assert.match(await grace.hello(), /Hello, Grace Hopper/);
 
-  const denied = await jar.get(await approve((await jar.get(button)).location, { answer: 'deny' }));
-  assert.match(await (await fetch(denied.location)).text(), /Not connected.*access_denied/s);
+  assert.match((await grace.jar.get(await grace.connect({ answer: 'deny' }))).text, /Not connected.*access_denied/s);
+
+  // Connections of strangers, sent to somebody as links.
+  const ada = person();
+  for (const link of [back, await person().connect({ email: 'alan@example.com' }), `${home}/connected?connection_id=x`, `${home}/connected`]) {
+    const forged = await ada.jar.get(link);
+    assert.equal(forged.status, 403, link);
+    assert.match(forged.text, /was not begun here/);
+    assert.equal((await ada.jar.get(`${home}/hello`)).location, '/', 'nothing was planted');
+  }
+  assert.match((await grace.jar.get(await grace.connect({ email: 'grace@example.com' }))).location, /hello/);
+  assert.match(await grace.hello(), /Hello, Grace Hopper/);
 });
