@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Contract } from './contract.mjs';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const binary = process.env.BRICKGATE_BINARY ?? join(root, 'build/asan/brickgate');
@@ -123,6 +124,7 @@ export class Sandbox {
 }
 
 export const secret = 'brickgate-demo-secret';
+const contract = new Contract();
 
 export class Gateway {
   // `port` and `data` are kept over restarts.
@@ -152,7 +154,10 @@ export class Gateway {
     const answer = await fetch(this.url + path, {
       method, redirect: 'manual', headers: { authorization: `Bearer ${this.apiKey}` }, body: body && JSON.stringify(body),
     });
-    return { status: answer.status, headers: answer.headers, body: await answer.json() };
+    const document = await answer.json();
+    const complaint = contract.complaint(method, path, answer.status, document);
+    if (complaint) throw new Error(`the answer breaks the contract: ${complaint}`);
+    return { status: answer.status, headers: answer.headers, body: document };
   }
   token(id, query = '') { return this.api('GET', `/v1/connections/${id}/token${query}`); }
   async signIn(jar = new Jar(), options) { return signIn(this, jar, options); }
