@@ -117,14 +117,10 @@ Task<void> Gateway::Parts::keep_house() {
             continue;
         }
         last = now;
-        StoreJob const sweep = [now](StoreTransaction& rows) -> Result<void> {
-            auto const gone = rows.delete_logins_expired_before(now);
-            if (!gone) {
-                return fail(gone.error());
-            }
-            return {};
-        };
-        (void)co_await vault->transact(sweep);
+        if (auto const swept = co_await login->sweep(); !swept) {
+            log(LogLevel::warning, "sweep_failed", swept.error().message(),
+                {{"code", swept.error().name()}});
+        }
     }
 }
 

@@ -19,6 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr Seconds login_life = 600s;       // T01
+constexpr Milliseconds remembered = 1h;    // after its end: people come back from lunch
 constexpr Milliseconds send_before = 25s;  // a code is fresh or it is not sent (D.5 T2)
 constexpr std::size_t subject_bytes_max = 200;
 
@@ -28,6 +29,13 @@ std::string suffix_of(std::string_view state_hash) {
 
 bool same(std::string_view a, std::string_view b) {
     return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+// T09: a browser keeps the cookies of its last eight attempts only. One that has begun others since
+// may have had this one's; whether it had, nothing depends on but the words that it is told.
+bool was_given_up(PresentedCookie const& presented, LoginRow const& row) {
+    auto const begun = std::chrono::floor<Seconds>(row.created_at);  // cookies know seconds
+    return !presented.value && presented.newest_other && *presented.newest_other >= begun;
 }
 
 // The endpoint is not part of the seal of this attempt, the issuer is: a database that was tampered
@@ -79,18 +87,24 @@ std::shared_ptr<Registration const> Login::registration_of(RegistrationId const&
     return nullptr;
 }
 
-Task<Result<LoginStart>> Login::begin(std::shared_ptr<Registration const> registration,
-                                      LoginWish wish) {
+Result<void> Login::check(LoginWish const& wish) const {
     bool const listed =
         wish.return_to.empty() || std::ranges::find(parts_.return_to_allowed, wish.return_to) !=
                                       parts_.return_to_allowed.end();
     if (!listed) {
-        co_return fail(ErrorCode::return_to_denied,
-                       "return_to is not one of the configured addresses.");
+        return fail(ErrorCode::return_to_denied,
+                    "return_to is not one of the configured addresses.");
     }
     if (clean_text(wish.subject, subject_bytes_max) != wish.subject) {
-        co_return fail(ErrorCode::invalid_request,
-                       "subject is at most 200 bytes of printable text.");
+        return fail(ErrorCode::invalid_request, "subject is at most 200 bytes of printable text.");
+    }
+    return {};
+}
+
+Task<Result<LoginStart>> Login::begin(std::shared_ptr<Registration const> registration,
+                                      LoginWish wish) {
+    if (auto const checked = check(wish); !checked) {
+        co_return fail(checked.error());
     }
     auto const scopes = scopes_to_ask(*registration, wish.scopes);
     if (!scopes) {
@@ -153,32 +167,36 @@ Task<Login::Finished> Login::finish(std::string query, CookieLookup cookie) {
     auto parameters = CallbackParameters::parse(query);
     wipe(query);
     if (!parameters) {
-        co_return std::unexpected(LoginFailed{std::move(parameters.error()), {}, {}});
+        co_return std::unexpected(LoginFailed{std::move(parameters.error()), {}, {}, {}});
     }
     std::string const state_hash = sha256(parameters->state.value());
     auto const presented = cookie(suffix_of(state_hash));
     if (!presented) {
-        co_return std::unexpected(LoginFailed{presented.error(), {}, {}});
+        co_return std::unexpected(LoginFailed{presented.error(), {}, {}, {}});
     }
     // From here on the attempt is used up, whatever comes (T04).
     auto taken = co_await parts_.vault.take_login(state_hash);
     if (!taken) {
-        co_return std::unexpected(LoginFailed{std::move(taken.error()), {}, {}});
+        co_return std::unexpected(LoginFailed{std::move(taken.error()), {}, {}, {}});
     }
     if (!*taken) {
         Error unknown(ErrorCode::state_unknown, "This sign-in was used already, or is too old.");
-        co_return std::unexpected(LoginFailed{std::move(unknown), {}, {}});
+        co_return std::unexpected(LoginFailed{std::move(unknown), {}, {}, {}});
     }
     LoginRow const row = (*taken)->row;
-    bool const proved = presented->has_value() && same(sha256(**presented), row.cookie_hash);
+    bool const proved = presented->value && same(sha256(*presented->value), row.cookie_hash);
     LoginFailed failed{
         Error(ErrorCode::state_cookie_missing, "This sign-in was begun in another browser."),
-        proved ? row.return_to : "", proved ? row.workspace : ""};
+        proved ? row.return_to : "", proved ? row.workspace : "", proved ? row.subject : ""};
     if (row.expires_at <= parts_.clock.now()) {
         // Before the cookie is looked at: it ends with the attempt, and that is no forgery.
         failed.error =
             Error(ErrorCode::login_expired, "This sign-in took longer than ten minutes.");
         co_return std::unexpected(std::move(failed));
+    }
+    if (!proved && was_given_up(*presented, row)) {
+        failed.error = Error(ErrorCode::login_expired,
+                             "So many sign-ins were begun after this one that it was given up.");
     }
     if (!proved) {
         co_return std::unexpected(std::move(failed));
@@ -204,6 +222,15 @@ Task<Login::Finished> Login::finish(std::string query, CookieLookup cookie) {
          {"workspace", row.workspace},
          {"detail", failed.error.detail()}});
     co_return std::unexpected(std::move(failed));
+}
+
+Task<Result<void>> Login::sweep() {
+    Time const before = parts_.clock.now() - remembered;
+    StoreJob const job = [before](StoreTransaction& store) -> Result<void> {
+        auto const gone = store.delete_logins_expired_before(before);
+        return gone ? Result<void>{} : fail(gone.error());
+    };
+    co_return co_await parts_.vault.transact(job);
 }
 
 Task<void> Login::note_denied(LoginRow const& row) {

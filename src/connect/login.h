@@ -57,7 +57,14 @@ struct LoginFinished {
 struct LoginFailed {
     Error error;
     std::string return_to;  // set only where the attempt was proved to be this browser's
-    std::string workspace;  // for the words of the page; may be empty
+    std::string workspace;  // likewise, for a way to begin again
+    std::string subject;
+};
+
+// What a browser shows for one attempt.
+struct PresentedCookie {
+    std::optional<std::string> value;  // of this attempt
+    std::optional<Time> newest_other;  // when the last of its other attempts was begun
 };
 
 class Login {
@@ -78,15 +85,19 @@ class Login {
     };
     explicit Login(Parts parts);
 
-    // Errors: host_required, host_denied, scope_denied, return_to_denied, invalid_request, all
+    // May this person be sent back there, under this name? Any thread. Errors: return_to_denied,
+    // and where the way back is good, invalid_request.
+    Result<void> check(LoginWish const& wish) const;
+    // Errors: check()'s, host_required, host_denied, scope_denied, all
     // before a byte goes out; then discovery's, too_many_logins and the store's.
     Task<Result<LoginStart>> begin(std::shared_ptr<Registration const> registration,
                                    LoginWish wish);
-    // `query`: the raw query of the callback. `cookie`: finds the value of the cookie with this
-    // name suffix.
-    using CookieLookup =
-        std::function<Result<std::optional<std::string>>(std::string const& suffix)>;
+    // `query`: the raw query of the callback. `cookie`: finds the cookie with this name suffix.
+    using CookieLookup = std::function<Result<PresentedCookie>(std::string const& suffix)>;
     Task<std::expected<LoginFinished, LoginFailed>> finish(std::string query, CookieLookup cookie);
+    // Forgets attempts that ended long ago. They are kept for a while, so that who comes late hears
+    // that it was too late; begin() makes room among them when there are too many.
+    Task<Result<void>> sweep();
     // Answers that were spooled by a run that died before it could keep them; entries of another
     // kind are passed over. What fails is logged and dropped; what the store cannot take now stays
     // in the spool.

@@ -123,8 +123,8 @@ Task<ServerResponse> Api::finish_login(ServerRequest const& request) {
         co_return error_response(body.error());
     }
     std::string const cookie(string_at(*body, "cookie").value_or(""));
-    auto lookup = [cookie](std::string const&) -> Result<std::optional<std::string>> {
-        return cookie;
+    auto lookup = [cookie](std::string const&) -> Result<PresentedCookie> {
+        return PresentedCookie{cookie, std::nullopt};
     };
     auto task = parts_.login.finish(std::string(string_at(*body, "query").value_or("")), lookup);
     auto const finished = co_await run_on(parts_.control, std::move(task));

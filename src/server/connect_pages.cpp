@@ -23,28 +23,11 @@ std::string with_query(std::string const& url, FormFields const& fields) {
     return before + joint + form_encode(fields) + url.substr(hash);
 }
 
-Result<LoginWish> wish_of(std::string_view query) {
-    auto const fields = form_decode(query);
-    if (!fields) {
-        return fail(ErrorCode::invalid_request, "The address has a broken escape.");
-    }
+LoginWish wish_of(SignInLink const& link) {
     LoginWish wish;
-    std::vector<std::string_view> seen;
-    for (auto const& [name, value] : *fields) {
-        std::string* const slot = name == "workspace"   ? &wish.workspace
-                                  : name == "subject"   ? &wish.subject
-                                  : name == "return_to" ? &wish.return_to
-                                                        : nullptr;
-        if (!slot) {
-            continue;
-        }
-        if (std::ranges::find(seen, name) != seen.end()) {
-            return fail(ErrorCode::invalid_request,
-                        "The address has a parameter twice: " + name + ".");
-        }
-        seen.push_back(name);
-        *slot = value;
-    }
+    wish.workspace = link.workspace;
+    wish.subject = link.subject;
+    wish.return_to = link.return_to;
     return wish;
 }
 
@@ -77,8 +60,8 @@ void ConnectPages::add_to(Router& router) {
         router.add({"GET", std::move(pattern), Audience::browser, Visibility::public_, head,
                     std::move(handler)});
     };
-    page("/", [this](ServerRequest const&, PathParams) -> Task<ServerResponse> {
-        co_return connect_page(parts_.settings);
+    page("/", [this](ServerRequest const& request, PathParams) -> Task<ServerResponse> {
+        co_return connect(request);
     });
     page(
         "/auth", [this](ServerRequest const& request, PathParams) { return begin(request); },
@@ -119,30 +102,60 @@ ServerResponse ConnectPages::redirect(int status, std::string location) const {
     return response;
 }
 
+// What the address says, with its way back proved. Errors are answers already.
+std::expected<SignInLink, ServerResponse> ConnectPages::link_of(ServerRequest const& request) {
+    auto link = SignInLink::parse(request.query);
+    if (!link) {
+        return std::unexpected(error_page(parts_.settings, link.error()));
+    }
+    auto const checked = parts_.login.check(wish_of(*link));
+    if (checked) {
+        return std::move(*link);
+    }
+    if (checked.error().code() == ErrorCode::return_to_denied) {
+        link->return_to.clear();
+    }
+    return std::unexpected(refused(*link, checked.error()));
+}
+
+// A sign-in that does not begin. `link` leads to no address that is not listed.
+ServerResponse ConnectPages::refused(SignInLink const& link, Error const& error) {
+    parts_.metrics
+        .counter("brickgate_logins_started_total", "Sign-ins begun.", {{"outcome", "refused"}})
+        .add();
+    log(LogLevel::info, "login_refused", error.message(),
+        {{"code", error.name()}, {"detail", error.detail()}});
+    if (!link.return_to.empty()) {
+        return redirect(303, with_query(link.return_to, {{"error", std::string(error.name())}}));
+    }
+    return error_page(parts_.settings, error, link);
+}
+
+ServerResponse ConnectPages::connect(ServerRequest const& request) {
+    auto const link = link_of(request);
+    return link ? connect_page(parts_.settings, *link) : link.error();
+}
+
 Task<ServerResponse> ConnectPages::begin(ServerRequest const& request) {
     if (is_prefetch(request)) {
         co_return error_page(parts_.settings, Error(ErrorCode::prefetch_refused,
                                                     "A sign-in is not begun in advance."));
     }
-    auto wish = wish_of(request.query);
-    if (!wish) {
-        co_return error_page(parts_.settings, wish.error());
+    auto const link = link_of(request);
+    if (!link) {
+        co_return link.error();
     }
     auto const held = login_cookies(request, parts_.settings);
-    if (wish->workspace.empty() && !parts_.settings.workspace_fixed) {
-        co_return connect_page(parts_.settings);
+    if (link->workspace.empty() && !parts_.settings.workspace_fixed) {
+        co_return connect_page(parts_.settings, *link);
     }
-    auto task = parts_.login.begin(parts_.registration, std::move(*wish));
+    auto task = parts_.login.begin(parts_.registration, wish_of(*link));
     auto const start = co_await run_on(parts_.control, std::move(task));
-    parts_.metrics
-        .counter("brickgate_logins_started_total", "Sign-ins begun.",
-                 {{"outcome", start ? "ok" : "refused"}})
-        .add();
     if (!start) {
-        log(LogLevel::info, "login_refused", start.error().message(),
-            {{"code", start.error().name()}, {"detail", start.error().detail()}});
-        co_return error_page(parts_.settings, start.error());
+        co_return refused(*link, start.error());
     }
+    parts_.metrics.counter("brickgate_logins_started_total", "Sign-ins begun.", {{"outcome", "ok"}})
+        .add();
     auto response = redirect(302, start->authorize_url);
     auto const others = held.value_or(std::vector<LoginCookie>{});
     for (auto& cookie : set_login_cookie(parts_.settings, others, start->cookie_name_suffix,
@@ -160,17 +173,21 @@ Task<ServerResponse> ConnectPages::callback(ServerRequest const& request) {
     }
     auto cookies = login_cookies(request, parts_.settings);
     std::string cleared;
-    auto lookup = [&cookies,
-                   &cleared](std::string const& suffix) -> Result<std::optional<std::string>> {
+    auto lookup = [&cookies, &cleared](std::string const& suffix) -> Result<PresentedCookie> {
         if (!cookies) {
             return fail(cookies.error());
         }
-        auto const found = std::ranges::find(*cookies, suffix, &LoginCookie::suffix);
-        if (found == cookies->end()) {
-            return std::nullopt;
+        PresentedCookie presented;
+        for (auto const& cookie : *cookies) {
+            if (cookie.suffix == suffix) {
+                presented.value = cookie.value;
+                cleared = suffix;
+            } else {
+                presented.newest_other =
+                    std::max(presented.newest_other.value_or(Time()), cookie.made_at);
+            }
         }
-        cleared = suffix;
-        return found->value;
+        return presented;
     };
     auto task = parts_.login.finish(std::string(request.query), lookup);
     auto const outcome = co_await run_on(parts_.control, std::move(task));
@@ -215,7 +232,9 @@ ServerResponse ConnectPages::failed(LoginFailed const& failure) {
     }
     LoginResult result;
     result.error = failure.error;
-    result.workspace = failure.workspace;
+    auto const& fixed = parts_.registration->fixed_workspace;
+    result.again.workspace = fixed && fixed->origin() == failure.workspace ? "" : failure.workspace;
+    result.again.subject = failure.subject;
     return redirect(
         303, parts_.settings.base_path + "/connect/result/" + results_.keep(std::move(result)));
 }

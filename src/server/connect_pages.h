@@ -3,6 +3,7 @@
 // The browser's way: connect page, /auth, the callback, the page that tells how it ended. Sessions
 // run on worker threads, sign-ins on the control executor; a sign-in goes on when its browser has
 // left.
+#include <expected>
 #include <functional>
 
 #include "connect/login.h"
@@ -11,6 +12,7 @@
 #include "net/runtime.h"
 #include "server/results.h"
 #include "server/settings.h"
+#include "server/sign_in_link.h"
 
 namespace brickgate {
 
@@ -30,10 +32,13 @@ class ConnectPages {
     void add_to(Router& router);
 
  private:
+    std::expected<SignInLink, ServerResponse> link_of(ServerRequest const& request);
+    ServerResponse connect(ServerRequest const& request);
     Task<ServerResponse> begin(ServerRequest const& request);
     Task<ServerResponse> callback(ServerRequest const& request);
     ServerResponse result(std::string const& id);
     ServerResponse finished(LoginFinished const& done);
+    ServerResponse refused(SignInLink const& link, Error const& error);
     ServerResponse failed(LoginFailed const& failure);
     ServerResponse redirect(int status, std::string location) const;
     ServerResponse asset(std::string const& path) const;

@@ -9,6 +9,7 @@ namespace brickgate {
 namespace {
 
 constexpr std::size_t cookies_max = 8;
+constexpr std::int64_t seconds_max = 253'402'300'799;  // the year 9999
 constexpr std::string_view stem = "bg_t_";
 constexpr std::string_view host_prefix = "__Host-";
 
@@ -36,7 +37,10 @@ LoginCookie read(std::string_view suffix, std::string_view text) {
     if (dot == std::string_view::npos) {
         return cookie;
     }
-    std::from_chars(text.data(), text.data() + dot, cookie.made_at);
+    std::int64_t seconds = 0;
+    std::from_chars(text.data(), text.data() + dot, seconds);
+    bool const plausible = seconds >= 0 && seconds <= seconds_max;
+    cookie.made_at = plausible ? Time(Seconds(seconds)) : Time();
     cookie.value = text.substr(dot + 1);
     return cookie;
 }

@@ -17,7 +17,7 @@ namespace brickgate {
 struct LoginCookie {
     std::string suffix;  // 8 hex digits of the state's hash
     std::string value;
-    std::int64_t made_at = 0;  // seconds
+    Time made_at{};  // whole seconds
 };
 
 // All of ours in this request; cookies without the prefix count only where there is none

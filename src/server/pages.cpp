@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/pages.h"
 
+#include "oauth/metadata.h"
 #include "server/demo_steps.h"
 #include "server/html.h"
 #include "server/sec_headers.h"
@@ -57,6 +58,11 @@ Words words_of(ErrorCode code) {
                     "Databricks does not accept the app's credentials. You did nothing wrong, and "
                     "nothing was stored. Please "
                     "tell the people who run this app."};
+        case ErrorCode::invalid_scope:
+            return {"This app asks for rights it does not have",
+                    "Databricks does not give this app the rights that it asks for. You did "
+                    "nothing wrong, and nothing was stored. Please tell the people who run this "
+                    "app."};
         case ErrorCode::host_denied:
             return {"This workspace cannot be connected",
                     "The address is not one that this app serves. Copy it from your workspace's "
@@ -105,6 +111,11 @@ bool may_try_again(ErrorCode code) {
            code != ErrorCode::method_not_allowed;
 }
 
+Html hidden(std::string_view name, std::string const& value) {
+    return value.empty() ? Html()
+                         : fill(R"(<input type="hidden" name="{}" value="{}">)", {name, value});
+}
+
 Html demo_lines(ServerSettings const& settings, std::string const& connection) {
     auto const steps = demo_steps(settings, connection);
     Html out;
@@ -121,7 +132,7 @@ Html demo_lines(ServerSettings const& settings, std::string const& connection) {
 
 }  // namespace
 
-ServerResponse connect_page(ServerSettings const& settings) {
+ServerResponse connect_page(ServerSettings const& settings, SignInLink const& link) {
     auto const intro = fill(
         "<h1>Connect Databricks</h1><p>{} would like to work on your Databricks workspace in your "
         "name. You sign in at "
@@ -131,24 +142,28 @@ ServerResponse connect_page(ServerSettings const& settings) {
         auto const body =
             intro +
             fill(
-                R"(<a class="button" href="{}/auth">Continue to Databricks</a><p class="soft">You will come back here.</p>)",
-                {Html::of(settings.base_path)});
+                R"(<a class="button" href="{}/auth{}">Continue to Databricks</a><p class="soft">You will come back here.</p>)",
+                {Html::of(settings.base_path), link.query()});
         return page(settings, 200, "Connect Databricks", body, false);
     }
     auto const body =
         intro +
         fill(
-            R"(<form method="get" action="{}/auth"><label for="workspace">Your workspace</label><input id="workspace" name="workspace" required autocomplete="url" inputmode="url" placeholder="dbc-a1b2c3d4-e5f6.cloud.databricks.com"><p class="soft">Copy it from the address bar of your workspace; all of it is fine.</p><button class="button">Continue to Databricks</button></form>)",
-            {Html::of(settings.base_path)});
-    return page(settings, 200, "Connect Databricks", body, false, settings.form_targets);
+            R"(<form method="get" action="{}/auth"><label for="workspace">Your workspace</label><input id="workspace" name="workspace" value="{}" required autocomplete="url" inputmode="url" placeholder="dbc-a1b2c3d4-e5f6.cloud.databricks.com">{}{}<p class="soft">Copy it from the address bar of your workspace; all of it is fine.</p><button class="button">Continue to Databricks</button></form>)",
+            {Html::of(settings.base_path), link.workspace, hidden("subject", link.subject),
+             hidden("return_to", link.return_to)});
+    // Whoever has consented before is sent on without a stop, and form-action is asked all the way.
+    std::string const way_back = link.return_to.empty() ? "" : " " + origin_of(link.return_to);
+    return page(settings, 200, "Connect Databricks", body, false, settings.form_targets + way_back);
 }
 
-ServerResponse error_page(ServerSettings const& settings, Error const& error) {
+ServerResponse error_page(ServerSettings const& settings, Error const& error,
+                          SignInLink const& again_link) {
     auto const words = words_of(error.code());
-    auto const again =
-        may_try_again(error.code())
-            ? fill(R"(<a class="button" href="{}/">Try again</a>)", {Html::of(settings.base_path)})
-            : Html();
+    auto const again = may_try_again(error.code())
+                           ? fill(R"(<a class="button" href="{}/{}">Try again</a>)",
+                                  {Html::of(settings.base_path), again_link.query()})
+                           : Html();
     auto const body = fill(
         R"(<span class="mark bad" aria-hidden="true">!</span><h1>{}</h1><p>{}</p>{}<p class="code">{} Code: <code>{}</code></p>)",
         {words.title, words.text, again, error.message(), error.name()});
@@ -161,7 +176,7 @@ ServerResponse error_page(ServerSettings const& settings, Error const& error) {
 
 ServerResponse result_page(ServerSettings const& settings, LoginResult const& result) {
     if (result.error) {
-        return error_page(settings, *result.error);
+        return error_page(settings, *result.error, result.again);
     }
     std::string const person = result.display_name.empty() ? result.user_name : result.display_name;
     auto const row = [](std::string_view name, std::string const& value) {

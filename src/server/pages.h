@@ -4,11 +4,14 @@
 #include "net/server_message.h"
 #include "server/results.h"
 #include "server/settings.h"
+#include "server/sign_in_link.h"
 
 namespace brickgate {
 
-ServerResponse connect_page(ServerSettings const& settings);
+// `link` goes along with the next step; its return_to is one of the listed addresses or empty.
+ServerResponse connect_page(ServerSettings const& settings, SignInLink const& link = {});
 ServerResponse result_page(ServerSettings const& settings, LoginResult const& result);
-ServerResponse error_page(ServerSettings const& settings, Error const& error);
+ServerResponse error_page(ServerSettings const& settings, Error const& error,
+                          SignInLink const& again = {});
 
 }  // namespace brickgate

@@ -11,11 +11,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "server/sign_in_link.h"
 
 namespace brickgate {
 
 struct LoginResult {
     std::optional<Error> error;  // none: it worked
+    SignInLink again;            // how to begin again, as far as it is this browser's to know
     std::string connection;
     std::string workspace;
     std::string user_name;
@@ -30,6 +32,7 @@ class LoginResults {
     LoginResults(Clock& clock, Random& random) : clock_(clock), random_(random) {}
     std::string keep(LoginResult result);  // its one-time id
     std::optional<LoginResult> find(std::string const& id);
+    std::size_t size() const;
 
  private:
     struct Kept {
@@ -38,7 +41,8 @@ class LoginResults {
     };
     Clock& clock_;
     Random& random_;
-    std::mutex mutex_;
+    bool is_over(std::string const& id, Time now) const;
+    mutable std::mutex mutex_;
     std::unordered_map<std::string, Kept> results_;
     std::deque<std::string> order_;
 };

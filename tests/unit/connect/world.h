@@ -155,9 +155,10 @@ class World {
 
     using Outcome = std::expected<LoginFinished, LoginFailed>;
     static Login::CookieLookup cookies_of(Jar const& jar) {
-        return [jar](std::string const& suffix) -> Result<std::optional<std::string>> {
+        return [jar](std::string const& suffix) -> Result<PresentedCookie> {
             auto const found = jar.find(suffix);
-            return found == jar.end() ? std::nullopt : std::optional(found->second);
+            return PresentedCookie{found == jar.end() ? std::nullopt : std::optional(found->second),
+                                   std::nullopt};
         };
     }
     Outcome callback(Jar const& jar, std::string const& query) {
