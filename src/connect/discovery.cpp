@@ -89,6 +89,9 @@ bool has(JwkSet const& keys, std::string const& kid) {
 struct Discovery::State {
     Task<Metadata> fetch_metadata(std::string key, std::shared_ptr<Registration const> registration,
                                   WorkspaceHost workspace);
+    Task<Metadata> ask(std::shared_ptr<Registration const> registration, WorkspaceHost workspace);
+    Task<Result<Issuer>> issuer_of(std::shared_ptr<Registration const> registration,
+                                   WorkspaceHost workspace);
     Task<Keys> fetch_keys(std::shared_ptr<Registration const> registration, std::string jwks_uri);
 
     bool asked_again_lately(std::string const& jwks_uri, Instant now) const {
@@ -133,27 +136,78 @@ Task<Metadata> Discovery::metadata(std::shared_ptr<Registration const> registrat
     co_return co_await state->metadata_flights.join(key, std::move(work));
 }
 
-Task<Metadata> Discovery::State::fetch_metadata(std::string key,
-                                                std::shared_ptr<Registration const> registration,
-                                                WorkspaceHost workspace) {
-    auto request = make_discovery_request(discovery_url(workspace));
+// Where the OAuth root of this workspace is (facts 1.3). A unified host serves a whole account: its
+// own /oidc may sign people in to another one, so what the host says of itself counts, and without
+// an answer nobody is sent there. One that has no such document is a workspace by another name.
+Task<Result<Issuer>> Discovery::State::issuer_of(std::shared_ptr<Registration const> registration,
+                                                 WorkspaceHost workspace) {
+    Issuer const usual(workspace.origin() + "/oidc");
+    if (workspace.kind() != HostKind::unified) {
+        co_return usual;
+    }
+    auto request = make_discovery_request(host_config_url(workspace));
     HttpLimits limits = limits_for(*registration, request.url);
     limits.body_bytes_max = metadata_bytes_max;
     limits.total = total_max;
     auto const answer = co_await http.send(std::move(request), std::move(limits));
-    Instant const now = clock.steady();
-    Metadata found = fail(ErrorCode::internal, "");
     if (!answer) {
-        found = fail(cannot_discover(answer.error().error));
-    } else if (auto parsed =
-                   parse_discovery_response(*answer, policy_for(registration, workspace))) {
-        found = std::make_shared<ServerMetadata const>(std::move(*parsed));
+        co_return fail(cannot_discover(answer.error().error));
+    }
+    if (answer->status == 404) {
+        co_return usual;
+    }
+    auto const config = parse_host_config(*answer, workspace);
+    if (!config) {
+        co_return fail(config.error());
+    }
+    auto const of_account = account_issuer(workspace, config->account_id);
+    Issuer const issuer = config->issuer.value_or(of_account.value_or(usual));
+    if (!registration->hosts.admit(origin_of(issuer.value()))) {
+        // T12: its token endpoint would see the client's secret.
+        co_return fail(Error(ErrorCode::metadata_endpoint_denied,
+                             "This workspace's sign-in is on another host, which this gateway "
+                             "does not serve.")
+                           .with_detail(issuer.value())
+                           .with_hint("List that host under databricks.hosts, too."));
+    }
+    co_return issuer;
+}
+
+Task<Metadata> Discovery::State::ask(std::shared_ptr<Registration const> registration,
+                                     WorkspaceHost workspace) {
+    auto const issuer = co_await issuer_of(registration, workspace);
+    if (!issuer) {
+        co_return fail(issuer.error());
+    }
+    auto request = make_discovery_request(discovery_url(*issuer));
+    HttpLimits limits = limits_for(*registration, request.url);
+    limits.body_bytes_max = metadata_bytes_max;
+    limits.total = total_max;
+    auto const answer = co_await http.send(std::move(request), std::move(limits));
+    if (!answer) {
+        co_return fail(cannot_discover(answer.error().error));
+    }
+    auto policy = policy_for(registration, workspace);
+    policy.issuer_expected = *issuer;
+    auto parsed = parse_discovery_response(*answer, policy);
+    if (!parsed) {
+        co_return fail(std::move(parsed.error()));
+    }
+    co_return std::make_shared<ServerMetadata const>(std::move(*parsed));
+}
+
+Task<Metadata> Discovery::State::fetch_metadata(std::string key,
+                                                std::shared_ptr<Registration const> registration,
+                                                WorkspaceHost workspace) {
+    auto found = co_await ask(registration, workspace);
+    Instant const now = clock.steady();
+    if (found) {
         metadata.keep(key, *found, now, metadata_fresh);
         co_return found;
-    } else {
-        found = fail(std::move(parsed.error()));
     }
-    bool const away = !answer || found.error().code() == ErrorCode::discovery_failed;
+    auto const code = found.error().code();
+    bool const away = code == ErrorCode::discovery_failed || code == ErrorCode::egress_denied ||
+                      code == ErrorCode::tls_failed;
     log(LogLevel::warning, "discovery_failed", found.error().message(),
         {{"code", found.error().name()},
          {"workspace", workspace.origin()},

@@ -193,6 +193,101 @@ TEST_F(DiscoveryTest, endpoints_that_the_operator_wrote_down_need_no_network) {
     EXPECT_EQ(asked(), 0U);
 }
 
+// ---- unified hosts (facts 1.3)
+
+std::string const unified = "https://acme.databricks.com";
+std::string const about_unified = unified + "/.well-known/databricks-config";
+std::string const account = "7a1c0de0-0000-4000-8000-000000000001";
+
+TEST_F(DiscoveryTest, a_unified_host_says_itself_where_its_accounts_sign_in_is) {
+    ASSERT_TRUE(registration.hosts.add(unified));
+    for (auto const& about :
+         {json::object{{"oidc_endpoint", unified + "/oidc/accounts/{account_id}"},
+                       {"account_id", account},
+                       {"host_type", "unified"}},
+          json::object{{"account_id", account}}}) {
+        World world;
+        ASSERT_TRUE(world.registration.hosts.add(unified));
+        std::string const root = unified + "/oidc/accounts/" + account;
+        auto document = discovery_document(unified);
+        document["issuer"] = root;
+        document["authorization_endpoint"] = root + "/v1/authorize";
+        document["token_endpoint"] = root + "/v1/token";
+        world.http.expect("GET", about_unified, 200, json::serialize(about));
+        world.http.expect("GET", root + "/.well-known/oauth-authorization-server", 200,
+                          json::serialize(document));
+        LoginWish wish;
+        wish.workspace = unified + "/?o=1234567890123456";
+        auto const start = world.begin(wish);
+        ASSERT_TRUE(start) << start.error().message();
+        EXPECT_TRUE(start->authorize_url.starts_with(root + "/v1/authorize?"));
+        auto const& row = world.store.rows().logins.begin()->second;
+        EXPECT_EQ(row.issuer.value(), root);
+        EXPECT_EQ(row.token_endpoint, root + "/v1/token");
+        for (auto const& call : world.http.calls()) {
+            EXPECT_EQ(call.authorization, "");
+            EXPECT_FALSE(call.limits.egress.operator_listed);
+            EXPECT_EQ(call.limits.body_bytes_max, 128U * 1024);
+        }
+        EXPECT_TRUE(world.begin(wish)) << "asked once, good for an hour";
+    }
+}
+
+TEST_F(DiscoveryTest, T13_a_unified_host_that_points_elsewhere_is_followed_to_listed_hosts_only) {
+    ASSERT_TRUE(registration.hosts.add(unified));
+    http.expect("GET", about_unified, 200, R"({"oidc_endpoint":")" + origin_b + R"(/oidc"})");
+    expect_discovery(origin_b);
+    auto const found = metadata(unified);
+    ASSERT_TRUE(found) << found.error().message();
+    EXPECT_EQ((*found)->token_endpoint, token_of(origin_b));
+
+    World other;
+    ASSERT_TRUE(other.registration.hosts.add(unified));
+    other.http.expect("GET", about_unified, 200,
+                      R"({"oidc_endpoint":"https://dbc-c.cloud.databricks.com/oidc"})");
+    auto const refused = run_task(
+        other.discovery.metadata(other.registered(), *other.registration.hosts.admit(unified)));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::metadata_endpoint_denied);
+    EXPECT_EQ(other.http.calls().size(), 1U) << "the other host never hears of us";
+}
+
+TEST_F(DiscoveryTest, a_unified_host_that_says_nothing_is_taken_for_a_workspace) {
+    ASSERT_TRUE(registration.hosts.add(unified));
+    for (auto const& [status, about] : {std::pair(404, ""),
+                                        {200, "{}"},
+                                        {200, R"({"oidc_endpoint":"https://evil.test/oidc"})"}}) {
+        World world;
+        ASSERT_TRUE(world.registration.hosts.add(unified));
+        world.http.expect("GET", about_unified, status, about);
+        world.http.expect("GET", discovery_of(unified), 200,
+                          json::serialize(discovery_document(unified)));
+        auto const found = run_task(
+            world.discovery.metadata(world.registered(), *world.registration.hosts.admit(unified)));
+        ASSERT_TRUE(found) << about;
+        EXPECT_EQ((*found)->issuer.value(), unified + "/oidc");
+    }
+}
+
+TEST_F(DiscoveryTest, without_an_answer_nobody_is_sent_to_what_may_be_another_account) {
+    ASSERT_TRUE(registration.hosts.add(unified));
+    expect_away(about_unified);
+    EXPECT_EQ(metadata(unified).error().code(), ErrorCode::discovery_failed);
+    clock.pass(5s);
+    http.expect("GET", about_unified, 503, "");
+    EXPECT_EQ(metadata(unified).error().code(), ErrorCode::discovery_failed);
+    clock.pass(5s);
+    http.expect("GET", about_unified, 200, "<html>");
+    EXPECT_EQ(metadata(unified).error().code(), ErrorCode::metadata_invalid);
+    EXPECT_EQ(http.count("GET", discovery_of(unified)), 0U);
+}
+
+TEST_F(DiscoveryTest, workspaces_are_not_asked_what_they_are) {
+    expect_discovery();
+    EXPECT_TRUE(metadata());
+    EXPECT_EQ(asked(), 1U);
+}
+
 // ---- keys
 
 TEST_F(DiscoveryTest, T18_ten_thousand_random_kids_in_a_second_are_one_request) {

@@ -221,6 +221,7 @@ TEST(LoginBegin, T13_on_a_unified_host_the_issuer_may_be_another_host_only_if_th
         World world;
         ASSERT_TRUE(world.registration.hosts.add(unified));
         std::string const issuer = listed ? origin_b : "https://dbc-c.cloud.databricks.com";
+        world.http.expect("GET", unified + "/.well-known/databricks-config", 404, "");
         world.http.expect("GET", discovery_of(unified), 200,
                           json::serialize(discovery_document(issuer)));
         auto const start = world.begin(wish_for(unified));
