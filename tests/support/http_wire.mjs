@@ -220,8 +220,8 @@ export class WireServer {
   async #connection(socket, serve) {
     const connection = { server: this, socket, id: ++this.accepted, requests: 0 };
     this.sockets.add(socket);
-    connection.gone = new Promise((resolve) => socket.once('close', resolve));
-    connection.gone.then(() => this.sockets.delete(socket));
+    connection.gone = new Promise((resolve) => socket.once('end', resolve).once('close', resolve));  // the other side has left
+    socket.once('close', () => this.sockets.delete(socket));
     socket.on('error', () => {});
     connection.source = new Source(socket);
     try {
@@ -243,6 +243,7 @@ export class WireServer {
     socket.end();
   }
 
+  showCertificate(tls) { this.servers[1].setSecureContext(tls); }  // to those who connect from now on
   // Ends every connection, not the listener: keep-alive connections that the client thinks are good are not.
   dropConnections({ reset = false } = {}) {
     for (const socket of this.sockets) reset ? this.reset(socket) : socket.end();
