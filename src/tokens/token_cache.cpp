@@ -87,31 +87,49 @@ void TokenCache::put(ConnectionId const& id, CachedToken token, Secret const& ac
     auto entry = std::make_shared<Entry>();
     entry->token = std::move(token);
     entry->sealed = seal(id, access_token);
+    if (replace(id, std::move(entry))) {
+        tell(id);
+    }
+}
+
+bool TokenCache::replace(ConnectionId const& id, std::shared_ptr<Entry> entry) {
     Shard& shard = shard_of(id);
     std::scoped_lock const lock(shard.mutex);
     auto const ended = shard.ended.find(id);
     if (ended != shard.ended.end() && entry->token.family <= ended->second) {
-        return;
+        return false;
     }
     auto& slot = shard.entries[id];
+    bool newer = true;
     if (slot) {
         auto const& held = slot->token;
-        bool const older = std::pair(entry->token.family, entry->token.generation) <
+        auto const order = std::pair(entry->token.family, entry->token.generation) <=>
                            std::pair(held.family, held.generation);
-        if (older) {
-            return;
+        if (order < 0) {
+            return false;
         }
+        newer = order > 0;
     } else {
         size_.fetch_add(1, std::memory_order_relaxed);
     }
     slot = std::move(entry);
+    return newer;
 }
 
 void TokenCache::forget(ConnectionId const& id) {
-    Shard& shard = shard_of(id);
-    std::scoped_lock const lock(shard.mutex);
-    if (shard.entries.erase(id) > 0) {
-        size_.fetch_sub(1, std::memory_order_relaxed);
+    {
+        Shard& shard = shard_of(id);
+        std::scoped_lock const lock(shard.mutex);
+        if (shard.entries.erase(id) > 0) {
+            size_.fetch_sub(1, std::memory_order_relaxed);
+        }
+    }
+    tell(id);
+}
+
+void TokenCache::tell(ConnectionId const& id) const {
+    if (tell_) {
+        tell_(id);
     }
 }
 
@@ -147,7 +165,11 @@ bool TokenCache::use(ConnectionId const& id, Time now, Seconds min_valid, See se
 
 bool TokenCache::use_any_valid(ConnectionId const& id, Time now, See see) {
     auto const entry = find(id);
-    if (!entry || entry->token.expires_at <= now) {
+    if (!entry) {
+        return false;
+    }
+    auto const& token = entry->token;
+    if (token.expires_at - now <= policy_.last_use(token.issued_at, token.expires_at)) {
         return false;
     }
     return open(id, *entry, see);

@@ -45,7 +45,8 @@ class TokenCache {
     // Calls see() and returns true when a token with enough life is there: the wish (capped, see
     // RefreshPolicy::least_life) and the serving margin are both met. The view ends with the call.
     bool use(ConnectionId const& id, Time now, Seconds min_valid, See see);
-    // Whatever is left of it: for callers to whom an old token is better than none.
+    // Whatever is left of it that Databricks still takes (RefreshPolicy::last_use): for callers to
+    // whom an old token is better than none.
     bool use_any_valid(ConnectionId const& id, Time now, See see);
     std::optional<CachedToken> peek(ConnectionId const& id);
     void put(ConnectionId const& id, CachedToken token, Secret const& access_token);
@@ -54,6 +55,9 @@ class TokenCache {
     // more.
     void end(ConnectionId const& id, std::uint64_t family);
     std::size_t size() const { return size_.load(std::memory_order_relaxed); }
+    // Told of every token that is not the one before, and of every end. Set before anybody asks;
+    // called on the thread that made the change, without a lock.
+    void on_change(std::function<void(ConnectionId const&)> tell) { tell_ = std::move(tell); }
 
  private:
     struct Entry;
@@ -62,6 +66,8 @@ class TokenCache {
     std::shared_ptr<Entry const> find(ConnectionId const& id);
     std::string seal(ConnectionId const& id, Secret const& access_token);
     bool open(ConnectionId const& id, Entry const& entry, See see);
+    bool replace(ConnectionId const& id, std::shared_ptr<Entry> entry);  // true: by a newer one
+    void tell(ConnectionId const& id) const;
 
     RefreshPolicy policy_;
     Secret key_;
@@ -70,6 +76,7 @@ class TokenCache {
     std::atomic<std::uint64_t> nonce_counter_ = 0;
     std::array<std::unique_ptr<Shard>, 16> shards_;
     std::atomic<std::size_t> size_ = 0;
+    std::function<void(ConnectionId const&)> tell_;
 };
 
 }  // namespace brickgate

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokens/token_watch.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace brickgate {
+
+namespace {
+
+// A place is free again when a poll ends, which is soon.
+constexpr Seconds wait_for_a_place{5};
+
+}  // namespace
+
+struct TokenWatch::Waiter {
+    Waiter(ConnectionId of, Executor home)
+        : id(std::move(of)), gate(home, SteadyTimer::time_point::max()) {}
+    // The gate is touched on its own executor alone.
+    static void open(std::shared_ptr<Waiter> const& waiter) {
+        boost::asio::post(waiter->gate.get_executor(), [waiter] { waiter->gate.cancel(); });
+    }
+
+    ConnectionId id;
+    SteadyTimer gate;           // never expires; cancelled, on its own executor, when there is news
+    std::optional<Woken> news;  // under the lock
+};
+
+struct TokenWatch::State {
+    State(std::size_t most, Timers& the_timers) : watchers_max(most), timers(the_timers) {}
+
+    std::optional<Woken> news_of(Waiter& waiter) {
+        std::scoped_lock const lock(mutex);
+        return waiter.news;
+    }
+    std::optional<Woken> take_news(Waiter& waiter) {
+        std::scoped_lock const lock(mutex);
+        return std::exchange(waiter.news, stopping ? std::optional(Woken::stopping) : std::nullopt);
+    }
+
+    std::size_t const watchers_max;
+    Timers& timers;
+    mutable std::mutex mutex;
+    std::unordered_multimap<ConnectionId, std::shared_ptr<Waiter>> waiters;
+    bool stopping = false;
+};
+
+TokenWatch::TokenWatch(std::size_t watchers_max, Timers& timers)
+    : state_(std::make_shared<State>(watchers_max, timers)) {}
+
+Result<TokenWatch::Watcher> TokenWatch::watch(ConnectionId id, Executor home) {
+    auto waiter = std::make_shared<Waiter>(std::move(id), home);
+    std::scoped_lock const lock(state_->mutex);
+    if (state_->stopping) {
+        return fail(Error(ErrorCode::shutting_down, "The gateway is stopping.")
+                        .with_retry_after(Seconds(1)));
+    }
+    if (state_->waiters.size() >= state_->watchers_max) {
+        return fail(Error(ErrorCode::overloaded, "Too many callers wait for a token already.")
+                        .with_retry_after(wait_for_a_place));
+    }
+    state_->waiters.emplace(waiter->id, waiter);
+    return Watcher(state_, std::move(waiter));
+}
+
+void TokenWatch::changed(ConnectionId const& id) {
+    std::vector<std::shared_ptr<Waiter>> woken;
+    {
+        std::scoped_lock const lock(state_->mutex);
+        auto const [begin, end] = state_->waiters.equal_range(id);
+        for (auto at = begin; at != end; ++at) {
+            auto const& waiter = at->second;
+            if (!waiter->news) {
+                waiter->news = Woken::changed;
+                woken.push_back(waiter);
+            }
+        }
+    }
+    for (auto const& waiter : woken) {
+        Waiter::open(waiter);
+    }
+}
+
+void TokenWatch::stop() {
+    std::vector<std::shared_ptr<Waiter>> woken;
+    {
+        std::scoped_lock const lock(state_->mutex);
+        state_->stopping = true;
+        for (auto const& [id, waiter] : state_->waiters) {
+            waiter->news = Woken::stopping;
+            woken.push_back(waiter);
+        }
+    }
+    for (auto const& waiter : woken) {
+        Waiter::open(waiter);
+    }
+}
+
+std::size_t TokenWatch::watchers() const {
+    std::scoped_lock const lock(state_->mutex);
+    return state_->waiters.size();
+}
+
+TokenWatch::Watcher::Watcher(std::shared_ptr<State> state, std::shared_ptr<Waiter> waiter)
+    : state_(std::move(state)), waiter_(std::move(waiter)) {}
+
+TokenWatch::Watcher::~Watcher() {
+    if (!waiter_) {
+        return;
+    }
+    std::scoped_lock const lock(state_->mutex);
+    auto const [begin, end] = state_->waiters.equal_range(waiter_->id);
+    for (auto at = begin; at != end; ++at) {
+        if (at->second == waiter_) {
+            state_->waiters.erase(at);
+            return;
+        }
+    }
+}
+
+Task<TokenWatch::Woken> TokenWatch::Watcher::wait(Milliseconds limit) {
+    if (auto const news = state_->take_news(*waiter_)) {
+        co_return *news;
+    }
+    auto const gate = [](std::shared_ptr<State> state,
+                         std::shared_ptr<Waiter> waiter) -> Task<void> {
+        // What came before this moment has opened the gate already, or will not find it closed.
+        if (!state->news_of(*waiter)) {
+            boost::system::error_code ignored;
+            co_await waiter->gate.async_wait(boost::asio::redirect_error(use_task, ignored));
+        }
+    };
+    auto task = gate(state_, waiter_);
+    (void)co_await with_timeout(std::move(task), limit, state_->timers);
+    co_return state_->take_news(*waiter_).value_or(Woken::time_up);
+}
+
+}  // namespace brickgate
