@@ -106,6 +106,25 @@ const remedyRule = {
   ],
 };
 
+const exitRule = {
+  name: 'every exit code is documented, and nothing else is',
+  check: (files) => {
+    const codes = strings(between(textOf(files, 'src/cli/command.h'), 'enum Exit[^{]*\\{', '\\}'), /= (\d+)/g);
+    const documented = strings(section(textOf(files, 'docs/operations.md'), 'Signals and exit codes'), /^\| (\d+) \|/gm);
+    return [
+      ...(codes.length === 0 ? ['src/cli/command.h: no exit codes found'] : []),
+      ...difference(codes, documented, (code) => `docs/operations.md: lacks the exit code ${code}`),
+      ...difference(documented, codes, (code) => `docs/operations.md: ${code} is no exit code`),
+    ];
+  },
+  trips: [
+    [{ path: 'src/cli/command.h', text: 'enum Exit : int { ok = 0, failed = 1 };' }, { path: 'docs/operations.md', text: '\n## Signals and exit codes\n\n| 0 | done |\n' }],
+    [{ path: 'src/cli/command.h', text: 'enum Exit : int { ok = 0 };' }, { path: 'docs/operations.md', text: '\n## Signals and exit codes\n\n| 0 | done |\n| 2 | x |\n' }],
+    [{ path: 'docs/operations.md', text: '\n## Signals and exit codes\n\n| 0 | done |\n' }],
+  ],
+  passes: [[{ path: 'src/cli/command.h', text: 'enum Exit : int { ok = 0, failed = 1 };' }, { path: 'docs/operations.md', text: '# O\n\n## Signals and exit codes\n\n| 0 | done |\n| 1 | no |\n\n## Next\n\n| 7 | x |\n' }]],
+};
+
 // One compiler's own flags break the build of the other.
 const flagRule = {
   name: 'a flag of Clang alone is given to Clang alone',
@@ -116,4 +135,4 @@ const flagRule = {
   passes: [[{ path: 'cmake/x.cmake', text: 'target_compile_options(a PUBLIC "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -a>")\n# not -Xclang\n' }]],
 };
 
-export const documentRules = [sandboxRule, remedyRule, flagRule];
+export const documentRules = [sandboxRule, remedyRule, exitRule, flagRule];
