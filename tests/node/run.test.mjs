@@ -168,3 +168,30 @@ test('on another distribution it says what to do, and installs nothing', async (
   assert.ok(!existsSync(join(fedora, 'installed')));
   rmSync(fedora, { recursive: true });
 });
+
+test('what takes long shows that it goes on, keeps its words for a failure, and gives its exit code', async () => {
+  const folder = temporaryFolder();
+  const log = join(folder, 'log');
+  const dots = (...command) => new Promise((resolve) => {
+    const child = spawn(join(root, 'tools/with-dots'), [log, ...command], { env: { ...process.env, DOT_EVERY: '1' } });
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (bytes) => (out += bytes));
+    child.stderr.on('data', (bytes) => (err += bytes));
+    child.once('close', (code) => resolve({ code, out, err }));
+  });
+  const slow = await dots('sh', '-c', 'echo words; echo more >&2; sleep 3.5; exit 7');
+  assert.equal(slow.code, 7);
+  assert.equal(slow.out, '');
+  assert.match(slow.err, /^\.{2,4}\n$/);
+  assert.equal(readFileSync(log, 'utf8'), 'words\nmore\n');
+  const quick = await dots('true');
+  assert.deepEqual([quick.code, quick.err], [0, '']);
+  // Every tool that waits for somebody else's program does it this way.
+  for (const tool of ['install-dependencies', 'node', 'npm-install', 'run-tests']) {
+    const lines = readFileSync(join(root, 'tools', tool), 'utf8').replace(/^\s*#.*/gm, '').split('\n');
+    const waits = lines.filter((line) => /\b(apt-get -o|npm ci|ctest --test-dir)\b/.test(line));
+    assert.ok(waits.length > 0 && waits.every((line) => /dots/.test(line)), `${tool}: ${waits}`);
+  }
+  rmSync(folder, { recursive: true });
+});
