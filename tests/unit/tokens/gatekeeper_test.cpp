@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may knock at a token endpoint: the breaker of a host, the faults of a registration.
+#include "tokens/gatekeeper.h"
+
+#include <gtest/gtest.h>
+
+namespace brickgate {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Door : public testing::Test {
+ protected:
+    std::string knock(std::string const& host = "a") {
+        auto const closed = gatekeeper_.knock(host, ours_, now_);
+        return closed ? std::string(info_of(closed->code).name) : "go";
+    }
+    void fail_times(int times) {
+        for (int i = 0; i < times; ++i) {
+            gatekeeper_.host_failed("a", now_);
+        }
+    }
+    void open_the_breaker() {
+        fail_times(5);
+        EXPECT_EQ(knock(), "host_blocked");
+    }
+    // The breaker's pause is over, and the next to knock is the probe.
+    void reach_the_probe() {
+        open_the_breaker();
+        now_ += 10s;
+        EXPECT_EQ(knock(), "go");
+        EXPECT_EQ(knock(), "host_blocked");
+    }
+
+    Time now_ = Time(1'000'000s);
+    RegistrationId ours_{"reg_1"};
+    Gatekeeper gatekeeper_;
+};
+
+TEST_F(Door, five_failures_in_a_row_close_it_for_this_host_only) {
+    fail_times(4);
+    EXPECT_EQ(knock(), "go");
+    fail_times(1);
+    EXPECT_EQ(knock(), "host_blocked");
+    EXPECT_EQ(knock("b"), "go");
+}
+
+TEST_F(Door, a_success_in_between_begins_the_count_anew) {
+    fail_times(4);
+    gatekeeper_.succeeded("a", ours_);
+    fail_times(4);
+    EXPECT_EQ(knock(), "go");
+}
+
+TEST_F(Door, D7_the_others_follow_when_the_probe_succeeds) {
+    reach_the_probe();
+    gatekeeper_.succeeded("a", ours_);
+    EXPECT_EQ(knock(), "go");
+    EXPECT_EQ(knock(), "go");
+}
+
+TEST_F(Door, a_probe_that_fails_closes_it_for_longer) {
+    reach_the_probe();
+    gatekeeper_.host_failed("a", now_);
+    now_ += 6s;
+    EXPECT_EQ(knock(), "host_blocked");
+    now_ += 60s;
+    EXPECT_EQ(knock(), "go");
+}
+
+TEST_F(Door, a_probe_that_reached_nobody_leaves_its_place_to_the_next) {
+    reach_the_probe();
+    gatekeeper_.gave_up("a");
+    EXPECT_EQ(knock(), "go");
+    EXPECT_EQ(knock(), "host_blocked");
+}
+
+TEST_F(Door, a_wrong_client_secret_closes_it_for_the_registration_on_every_host) {
+    gatekeeper_.app_failed(ours_, ErrorCode::invalid_client, now_, 1min);
+    EXPECT_EQ(knock("a"), "app_fault");
+    EXPECT_EQ(knock("b"), "app_fault");
+    EXPECT_FALSE(gatekeeper_.knock("a", RegistrationId("reg_2"), now_));
+    now_ += 61s;
+    EXPECT_EQ(knock(), "go") << "one tries whether it was mended";
+    EXPECT_EQ(knock(), "app_fault") << "the others wait for what it learns";
+    gatekeeper_.succeeded("a", ours_);
+    EXPECT_EQ(knock(), "go");
+}
+
+}  // namespace
+}  // namespace brickgate

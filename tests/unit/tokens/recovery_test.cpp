@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run finds that comes after a crash: open intents and spooled answers (D.6).
+#include "unit/tokens/world.h"
+
+namespace brickgate::testing {
+namespace {
+
+class Recovery : public RefreshWorld {
+ protected:
+    // Claims as a run that died then and there would have left it.
+    Connection claimed(Connection const& row, std::string const& attempt = "attempt-1") {
+        ClaimRequest request{row.id,   row.family, row.generation, "node_a",
+                             "boot-1", attempt,    clock.now(),    60s};
+        return run_task(vault->claim(std::move(request))).value().value().row;
+    }
+    void spooled(Connection const& row, std::string const& attempt, HttpAnswer answer,
+                 std::uint64_t generation = 0) {
+        SpoolIdentity identity{SpoolKind::refresh, row.id.value(), row.family,
+                               generation > 0 ? generation : row.generation, attempt};
+        auto const kept = run_task(
+            spool.append(nullptr, std::move(identity), clock.now(), encode_answer(*answer)));
+        ASSERT_TRUE(kept);
+    }
+    static HttpAnswer answer_without_refresh_token() {
+        return http_answer(
+            200, R"({"access_token":"access-new","token_type":"Bearer","expires_in":3600})");
+    }
+    std::size_t left_in_spool() { return spool.take_unresolved().size(); }
+};
+
+TEST_F(Recovery, K9_a_spooled_answer_is_kept_and_nothing_is_presented) {
+    auto const row = claimed(connect("ada"));
+    spooled(row, "attempt-1", http.fresh());
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(row_of(row).generation, 2U);
+    EXPECT_EQ(text_of(token(row)), "access-1");
+    EXPECT_EQ(left_in_spool(), 0U);
+    EXPECT_TRUE(http.calls.empty());
+}
+
+TEST_F(Recovery, K2_without_an_answer_the_token_is_presented_once_more_half_a_minute_later) {
+    auto const row = claimed(connect("ada"));
+    auto const claimed_at = clock.now();
+    clock.pass(5s);
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(name_of(row_of(row)), "uncertain");
+    EXPECT_EQ(row_of(row).next_attempt_at, claimed_at + 30s);
+    EXPECT_EQ(outcome_of(refresh(row)), "refresh_pending");
+    clock.pass(30s);
+    EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
+}
+
+TEST_F(Recovery, an_answer_of_the_family_before_is_settled) {
+    auto const row = claimed(connect("ada"));
+    spooled(row, "attempt-1", http.fresh());
+    connect("ada");
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(text_of(token(row)), "access-ada");
+    EXPECT_EQ(left_in_spool(), 0U);
+}
+
+}  // namespace
+}  // namespace brickgate::testing
