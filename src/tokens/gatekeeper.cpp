@@ -82,6 +82,21 @@ std::optional<Gatekeeper::AppFault> Gatekeeper::fault_of(RegistrationId const& r
     return found->second;
 }
 
+std::vector<std::string> Gatekeeper::closed_hosts(Time now) const {
+    std::vector<std::string> out;
+    for (auto const& [host, state] : hosts_) {
+        if (state.open_until && (state.probing || now < *state.open_until)) {
+            out.push_back(host);
+        }
+    }
+    return out;
+}
+
+bool Gatekeeper::at_fault(RegistrationId const& registration, Time now) const {
+    auto const fault = faults_.find(registration);
+    return fault != faults_.end() && now < fault->second.retry_at;
+}
+
 bool Gatekeeper::open(std::string const& host, Time now) const {
     auto const found = hosts_.find(host);
     return found != hosts_.end() && found->second.open_until && now < *found->second.open_until;

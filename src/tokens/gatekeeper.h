@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -41,6 +42,9 @@ class Gatekeeper {
     };
     std::optional<AppFault> fault_of(RegistrationId const& registration) const;
     bool open(std::string const& host, Time now) const;
+    // Where a knock would be refused, so that nobody is sent there.
+    std::vector<std::string> closed_hosts(Time now) const;
+    bool at_fault(RegistrationId const& registration, Time now) const;
 
  private:
     struct Host {

@@ -171,6 +171,16 @@ std::shared_ptr<Registration const> Refresher::registration_of(Connection const&
     return nullptr;
 }
 
+DueQuery Refresher::admissible(Time now, std::size_t limit) const {
+    DueQuery query{now, limit, gatekeeper_.closed_hosts(now), std::vector<RegistrationId>()};
+    for (auto const& registration : parts_.registrations) {
+        if (!gatekeeper_.at_fault(registration->id, now)) {
+            query.registrations->push_back(registration->id);
+        }
+    }
+    return query;
+}
+
 void Refresher::forget(ConnectionId const& id) {
     parts_.cache.forget(id);
 }

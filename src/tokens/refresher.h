@@ -69,6 +69,9 @@ class Refresher final : public TokenSource {
 
     RefreshCounters const& counters() const { return counters_; }
     Gatekeeper const& gatekeeper() const { return gatekeeper_; }
+    // A scan's query that leaves out what would be refused at the door now: were it started all the
+    // same, a few closed doors would take every place, second after second.
+    DueQuery admissible(Time now, std::size_t limit) const;
     std::size_t in_flight() const { return in_flight_; }
 
  private:

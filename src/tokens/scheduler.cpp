@@ -41,9 +41,9 @@ Task<Result<std::size_t>> Scheduler::tick() {
         co_return std::size_t{0};
     }
     std::vector<Connection> due;
-    std::size_t const wanted = scan_max + in_flight_.size();
-    StoreJob const look = [this, wanted, &due](StoreTransaction& store) -> Result<void> {
-        auto rows = store.due_connections(clock_.now(), wanted);
+    auto const query = refresher_.admissible(clock_.now(), scan_max + in_flight_.size());
+    StoreJob const look = [&query, &due](StoreTransaction& store) -> Result<void> {
+        auto rows = store.due_connections(query);
         if (!rows) {
             return fail(rows.error());
         }

@@ -95,17 +95,23 @@ Result<std::vector<Connection>> MemoryTransaction::list_connections(
     return found;
 }
 
-Result<std::vector<Connection>> MemoryTransaction::due_connections(Time now, std::size_t limit) {
+Result<std::vector<Connection>> MemoryTransaction::due_connections(DueQuery const& query) {
+    auto const wanted = [&](Connection const& row) {
+        bool const registered =
+            !query.registrations ||
+            std::ranges::find(*query.registrations, row.registration) != query.registrations->end();
+        auto const& but = query.but_workspaces;
+        return registered && std::ranges::find(but, row.workspace) == but.end();
+    };
     std::vector<Connection> found;
     for (auto const& [id, row] : rows_.connections) {
-        if (claimable(row.state) && row.refresh_due_at && *row.refresh_due_at <= now &&
-            row.next_attempt_at.value_or(now) <= now) {
+        if (claimable(row.state) && row.refresh_due_at && *row.refresh_due_at <= query.now &&
+            row.next_attempt_at.value_or(query.now) <= query.now && wanted(row)) {
             found.push_back(row);
         }
     }
-    std::ranges::sort(found, {},
-                      [](auto const& row) { return std::pair(row.refresh_due_at, row.id); });
-    found.resize(std::min(found.size(), limit));
+    std::ranges::sort(found, {}, &Connection::access_expires_at);
+    found.resize(std::min(found.size(), query.limit));
     return found;
 }
 

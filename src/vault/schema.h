@@ -8,7 +8,7 @@
 namespace brickgate {
 
 // Times are milliseconds of Unix time; NULL is "none". Blobs are sealed records.
-inline constexpr std::array<std::string_view, 1> migrations{R"sql(
+inline constexpr std::array<std::string_view, 2> migrations{R"sql(
 CREATE TABLE connection (
   pk INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, registration TEXT NOT NULL,
   subject TEXT NOT NULL, issuer TEXT NOT NULL, workspace TEXT NOT NULL, token_endpoint TEXT NOT NULL,
@@ -50,6 +50,12 @@ CREATE TABLE event (
   seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, type TEXT NOT NULL, connection TEXT NOT NULL, data TEXT NOT NULL
 ) STRICT;
 CREATE INDEX event_of ON event (connection, seq);
+)sql",
+                                                            R"sql(
+DROP INDEX connection_due;
+CREATE INDEX connection_due
+  ON connection (refresh_due_at, next_attempt_at, access_expires_at, registration, workspace, state)
+  WHERE refresh_due_at IS NOT NULL AND state IN ('active', 'uncertain', 'host_blocked');
 )sql"};
 
 }  // namespace brickgate

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/json.h"
 #include "vault/sqlite_rows.h"
 #include "vault/sqlite_transaction.h"
 
@@ -89,6 +90,20 @@ Connection read_connection(Row& row) {
     return c;
 }
 
+// A list as one argument, for json_each().
+template <class Items>
+std::string list_of(Items const& items) {
+    json::array out;
+    for (auto const& item : items) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(item)>, std::string>) {
+            out.emplace_back(item);
+        } else {
+            out.emplace_back(item.value());
+        }
+    }
+    return json::serialize(out);
+}
+
 std::optional<std::string> text_of(std::optional<ConnectionState> state) {
     if (!state) {
         return std::nullopt;
@@ -150,15 +165,23 @@ Result<std::vector<Connection>> SqliteTransaction::list_connections(
     return all(done, found);
 }
 
-Result<std::vector<Connection>> SqliteTransaction::due_connections(Time now, std::size_t limit) {
+Result<std::vector<Connection>> SqliteTransaction::due_connections(DueQuery const& query) {
+    // The inner query touches the index alone: a great many rows may be due that are not wanted.
     static std::string const sql =
-        "SELECT " + columns + "FROM connection WHERE " + claimable +
+        "SELECT " + columns + "FROM connection WHERE pk IN (SELECT pk FROM connection WHERE " +
+        claimable +
         "AND refresh_due_at <= ?1 AND (next_attempt_at IS NULL OR next_attempt_at <= ?1) "
-        "ORDER BY refresh_due_at LIMIT ?2";
+        "AND workspace NOT IN (SELECT value FROM json_each(?3)) "
+        "AND (?4 IS NULL OR registration IN (SELECT value FROM json_each(?4))) "
+        "ORDER BY access_expires_at LIMIT ?2) ORDER BY access_expires_at";
+    std::optional<std::string> registrations;
+    if (query.registrations) {
+        registrations = list_of(*query.registrations);
+    }
     std::vector<Connection> found;
     auto const done = database_.query(
-        sql, [&](Row& row) { found.push_back(read_connection(row)); }, now,
-        static_cast<std::uint64_t>(limit));
+        sql, [&](Row& row) { found.push_back(read_connection(row)); }, query.now,
+        static_cast<std::uint64_t>(query.limit), list_of(query.but_workspaces), registrations);
     return all(done, found);
 }
 

@@ -25,7 +25,7 @@ class SqliteTransaction final : public StoreTransaction {
                                                          std::string const& sub,
                                                          std::string const& subject) override;
     Result<std::vector<Connection>> list_connections(ConnectionFilter const& filter) override;
-    Result<std::vector<Connection>> due_connections(Time now, std::size_t limit) override;
+    Result<std::vector<Connection>> due_connections(DueQuery const& query) override;
     Result<std::optional<Time>> next_due_at() override;
     Result<std::vector<Connection>> connections_with_intent_of(std::string const& node) override;
     Result<bool> replace_family(Connection const& row, std::uint64_t family_expected) override;

@@ -125,6 +125,14 @@ struct ConnectionFilter {
     std::size_t limit = 100;
 };
 
+// Which due refreshes a scan is for.
+struct DueQuery {
+    Time now{};
+    std::size_t limit = 0;
+    std::vector<std::string> but_workspaces;  // whose door is closed, or that have enough to do
+    std::optional<std::vector<RegistrationId>> registrations;  // only of these; nullopt: of any
+};
+
 class StoreTransaction {
  public:
     virtual ~StoreTransaction() = default;
@@ -141,8 +149,9 @@ class StoreTransaction {
         RegistrationId const& registration, std::string const& workspace, std::string const& sub,
         std::string const& subject) = 0;  // disconnected ones are not found
     virtual Result<std::vector<Connection>> list_connections(ConnectionFilter const& filter) = 0;
-    // Due refreshes in claimable states, earliest first; next_attempt_at is respected.
-    virtual Result<std::vector<Connection>> due_connections(Time now, std::size_t limit) = 0;
+    // Due refreshes in claimable states, those with the least life left first; next_attempt_at is
+    // respected.
+    virtual Result<std::vector<Connection>> due_connections(DueQuery const& query) = 0;
     virtual Result<std::optional<Time>> next_due_at() = 0;
     virtual Result<std::vector<Connection>> connections_with_intent_of(std::string const& node) = 0;
     // Re-consent: a new family with new tokens replaces the row's, whatever state it was in.

@@ -137,7 +137,7 @@ TYPED_TEST_P(StoreRows, a_list_is_read_page_by_page) {
     EXPECT_THAT(this->ids(list(by_both)), ::testing::ElementsAre("1", "3"));
 }
 
-TYPED_TEST_P(StoreRows, due_refreshes_come_earliest_first_and_only_those_that_can) {
+TYPED_TEST_P(StoreRows, due_refreshes_come_shortest_life_first_and_only_those_that_can) {
     struct Case {
         char const* name;
         ConnectionState state;
@@ -158,14 +158,40 @@ TYPED_TEST_P(StoreRows, due_refreshes_come_earliest_first_and_only_those_that_ca
         row.state = state;
         row.refresh_due_at = due ? std::optional(now + *due) : std::nullopt;
         row.next_attempt_at = wait ? std::optional(now + *wait) : std::nullopt;
+        row.access_expires_at = now + (10 - (name[0] - '0')) * ms;
         this->insert(row);
     }
     auto const due = [&](std::size_t limit) {
         return this->ids(
-            this->run([&](StoreTransaction& rows) { return rows.due_connections(now, limit); }));
+            this->run([&](StoreTransaction& rows) { return rows.due_connections({now, limit}); }));
     };
     EXPECT_THAT(due(10), ::testing::ElementsAre("3", "2", "1"));
     EXPECT_THAT(due(2), ::testing::ElementsAre("3", "2"));
+}
+
+TYPED_TEST_P(StoreRows, a_scan_leaves_out_workspaces_and_takes_registrations_as_it_is_told) {
+    for (auto const& [name, workspace, registration] :
+         {std::array{"1", "https://a.example", "reg_1"},
+          std::array{"2", "https://b.example", "reg_1"},
+          std::array{"3", "https://c.example", "reg_2"},
+          std::array{"4", "https://a.example", "reg_2"}}) {
+        auto row = sample(name);
+        row.workspace = workspace;
+        row.registration = RegistrationId(registration);
+        this->insert(row);
+    }
+    auto const due = [&](DueQuery const& query) {
+        return this->ids(
+            this->run([&](StoreTransaction& rows) { return rows.due_connections(query); }));
+    };
+    DueQuery query{now, 10};
+    EXPECT_THAT(due(query), ::testing::UnorderedElementsAre("1", "2", "3", "4"));
+    query.but_workspaces = {"https://a.example", "https://\"odd'.example"};
+    EXPECT_THAT(due(query), ::testing::UnorderedElementsAre("2", "3"));
+    query.registrations = {RegistrationId("reg_1"), RegistrationId("reg_9")};
+    EXPECT_THAT(due(query), ::testing::UnorderedElementsAre("2"));
+    query.registrations.emplace();
+    EXPECT_THAT(due(query), ::testing::IsEmpty());
 }
 
 TYPED_TEST_P(StoreRows, the_next_due_moment_respects_a_back_off) {
@@ -374,7 +400,8 @@ TYPED_TEST_P(StoreRows, no_jobs_are_no_trouble) {
 REGISTER_TYPED_TEST_SUITE_P(StoreRows, a_connection_comes_back_as_it_was, a_new_row_is_nobodys,
                             one_connection_a_person_workspace_and_subject,
                             a_connection_is_found_by_whose_it_is, a_list_is_read_page_by_page,
-                            due_refreshes_come_earliest_first_and_only_those_that_can,
+                            due_refreshes_come_shortest_life_first_and_only_those_that_can,
+                            a_scan_leaves_out_workspaces_and_takes_registrations_as_it_is_told,
                             the_next_due_moment_respects_a_back_off, states_are_set_and_counted,
                             T01_a_login_is_taken_once, expired_logins_are_swept,
                             api_keys_are_kept_and_revoked_once, keys_and_meta_are_replaced,
