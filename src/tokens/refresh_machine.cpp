@@ -171,8 +171,11 @@ Action Machine::on_parsed(Parsed const& parsed, Moment const& now) {
             state_ = State::failing;
             return pending_ = Fail{reason_of_death(now), parsed.code};
         case AnswerClass::client_fault: {
-            BackOffPlan plan{Spent::no, parsed.code, policy_.operator_wait(row_->fail_count)};
+            // The wait is the registration's, with the gatekeeper: left in the row, it would
+            // outlive the repair.
+            BackOffPlan plan{Spent::no, parsed.code, policy_.operator_wait(0)};
             plan.tell = ErrorCode::app_fault;
+            plan.counts = false;
             return back_off(plan, now);
         }
         case AnswerClass::not_spent:
@@ -264,6 +267,7 @@ Action Machine::back_off(BackOffPlan const& plan, Moment const& now) {
     write.last_error = std::string(info_of(plan.code).name);
     write.state = plan.state;
     write.now = now.wall;
+    write.counts = plan.counts;
     return WriteBackOff{std::move(write), plan.code};
 }
 

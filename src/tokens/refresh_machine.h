@@ -141,6 +141,7 @@ class Machine {
         Milliseconds wait{};
         std::optional<ConnectionState> state = std::nullopt;
         ErrorCode tell = ErrorCode::refresh_pending;  // what the waiting callers hear
+        bool counts = true;                           // false: it is not this connection's fault
     };
     Action on_loaded(Loaded const& event, Moment const& now);
     Action on_claim(Event const& event, Moment const& now);

@@ -272,15 +272,17 @@ Result<bool> MemoryTransaction::back_off(Fence const& fence, BackOff const& back
     }
     row->intent->presented -= back_off.spent == Spent::no ? 1 : 0;
     bool const open = row->intent->presented > 0;
-    enter(*row,
-          back_off.state.value_or(open ? ConnectionState::uncertain : ConnectionState::active),
-          back_off.now);
+    auto const next =
+        back_off.state.value_or(open ? ConnectionState::uncertain : ConnectionState::active);
+    enter(*row, back_off.counts ? next : row->state, back_off.now);
     if (!open) {
         row->intent.reset();
     }
-    row->next_attempt_at = back_off.next_attempt_at;
-    row->fail_count += 1;
-    row->last_error = back_off.last_error;
+    if (back_off.counts) {
+        row->next_attempt_at = back_off.next_attempt_at;
+        row->fail_count += 1;
+        row->last_error = back_off.last_error;
+    }
     release(*row);
     return true;
 }

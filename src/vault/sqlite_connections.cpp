@@ -328,8 +328,10 @@ Result<bool> SqliteTransaction::promote_alt_refresh(Fence const& f,
 
 Result<bool> SqliteTransaction::back_off(Fence const& f, BackOff const& b) {
     // ?7 presentations did not happen. With none left the intent goes; else its outcome is open.
+    // Where it does not count (?12), the row keeps what the claim found.
     static std::string const next =
-        "coalesce(?8, CASE WHEN presented > ?7 THEN 'uncertain' ELSE 'active' END) ";
+        "CASE WHEN NOT ?12 THEN state "
+        "ELSE coalesce(?8, CASE WHEN presented > ?7 THEN 'uncertain' ELSE 'active' END) END ";
     static std::string const sql =
         "UPDATE connection SET state_since = CASE WHEN state = " + next +
         "THEN state_since ELSE ?9 END, state = " + next +
@@ -339,12 +341,14 @@ Result<bool> SqliteTransaction::back_off(Fence const& f, BackOff const& b) {
         "intent_attempt = CASE WHEN presented > ?7 THEN intent_attempt END, "
         "intent_generation = CASE WHEN presented > ?7 THEN intent_generation END, "
         "intent_at = CASE WHEN presented > ?7 THEN intent_at END, "
-        "next_attempt_at = ?10, fail_count = fail_count + 1, last_error = ?11, lease_node = '', "
+        "next_attempt_at = CASE WHEN ?12 THEN ?10 ELSE next_attempt_at END, "
+        "fail_count = fail_count + ?12, "
+        "last_error = CASE WHEN ?12 THEN ?11 ELSE last_error END, lease_node = '', "
         "lease_until = NULL, updated_at = ?9" +
         fenced;
     return any(database_.run(sql, f.id.value(), f.family, f.generation, f.epoch, f.node, f.attempt,
                              b.spent == Spent::no ? 1U : 0U, text_of(b.state), b.now,
-                             b.next_attempt_at, b.last_error));
+                             b.next_attempt_at, b.last_error, b.counts));
 }
 
 Result<bool> SqliteTransaction::fail_fenced(Fence const& f, ReauthReason reason,

@@ -115,6 +115,9 @@ struct BackOff {
     std::optional<ConnectionState>
         state;  // host_blocked; else active or uncertain follow from the intent
     Time now{};
+    // false: no fault of this connection (D.7, app_fault). Intent and lease are cleared, the rest
+    // stays, and it may go first when the fault is mended.
+    bool counts = true;
 };
 
 struct ConnectionFilter {

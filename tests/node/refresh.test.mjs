@@ -123,6 +123,7 @@ test('a wrong client secret marks no connection dead', async () => {
   assert.equal((await gateway.token(id)).status, 200);
   await gateway.process.stop();
   await gateway.restart();                           // the remedy: mend and restart
+  assert.equal((await refresh(id)).status, 200, 'and nothing of the fault is left on the connection');
 });
 
 test('an IP access list at the token endpoint blocks the host, not the grant', async () => {

@@ -228,7 +228,7 @@ TEST_F(Conversation, a_wrong_client_secret_kills_no_grant) {
     auto const write =
         expect<WriteBackOff>(when(Parsed{AnswerClass::client_fault, ErrorCode::invalid_client}));
     EXPECT_EQ(write.back_off.spent, Spent::no);
-    EXPECT_FALSE(write.back_off.state.has_value());
+    EXPECT_FALSE(write.back_off.counts);
     EXPECT_EQ(expect<GiveUp>(when(BackedOff{})).code, ErrorCode::app_fault);
 }
 

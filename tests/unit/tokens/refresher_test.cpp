@@ -23,5 +23,34 @@ TEST_F(Refreshing, many_callers_make_one_refresh) {
     EXPECT_THAT(seen, ::testing::Each("access-1"));
 }
 
+TEST_F(Refreshing, a_client_fault_leaves_no_back_off_on_the_connection) {
+    auto const row = connect("ada");
+    http.answer = [](auto const&) { return refused(401, "invalid_client"); };
+    EXPECT_EQ(outcome_of(refresh(row)), "app_fault");
+    auto const after = row_of(row);
+    EXPECT_EQ(after.next_attempt_at, std::nullopt);
+    EXPECT_EQ(after.fail_count, 0U);
+    EXPECT_EQ(after.last_error, "");
+    EXPECT_FALSE(after.intent);
+    EXPECT_FALSE(after.lease.until);
+    // The operator mends the secret and restarts.
+    http.answer = nullptr;
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
+}
+
+TEST_F(Refreshing, after_a_client_fault_a_row_with_an_open_intent_is_still_uncertain) {
+    auto const row = connect("ada");
+    http.answer = [](auto const&) {
+        return broken(ErrorCode::upstream_unreachable, Sent::maybe_sent);
+    };
+    EXPECT_EQ(outcome_of(refresh(row)), "refresh_pending");
+    clock.pass(1min);
+    http.answer = [](auto const&) { return refused(401, "invalid_client"); };
+    EXPECT_EQ(outcome_of(refresh(row)), "app_fault");
+    EXPECT_EQ(name_of(row_of(row)), "uncertain");
+    EXPECT_EQ(row_of(row).intent->presented, 1U);
+}
+
 }  // namespace
 }  // namespace brickgate::testing

@@ -309,6 +309,30 @@ TYPED_TEST_P(StoreClaims, a_back_off_of_what_was_not_spent_forgets_the_presentat
         << "free for everybody again";
 }
 
+TYPED_TEST_P(StoreClaims, D7_a_back_off_that_does_not_count_clears_the_intent_and_nothing_else) {
+    auto const row = this->insert(sample());
+    auto const claimed = this->claim(claim_of(row)).value();
+    BackOff wish{Spent::no, now + Seconds(60), "invalid_client", std::nullopt, now + ms, false};
+    EXPECT_TRUE(this->back_off(fence_of(claimed), wish));
+    auto after = this->find(row).value();
+    EXPECT_FALSE(after.intent);
+    EXPECT_FALSE(after.lease.until);
+    EXPECT_EQ(after.updated_at, now + ms);
+    after.updated_at = row.updated_at;
+    after.lease.epoch = row.lease.epoch;
+    EXPECT_EQ(text_of(after), text_of(row));
+}
+
+TYPED_TEST_P(StoreClaims, D7_a_back_off_that_does_not_count_leaves_an_open_presentation_open) {
+    auto const row = this->insert(sample());
+    ASSERT_TRUE(this->claim(claim_of(row)));
+    auto const second = this->claim(claim_of(row, "node_a", "try2")).value();
+    BackOff wish{Spent::no, now + Seconds(60), "invalid_client", std::nullopt, now + ms, false};
+    EXPECT_TRUE(this->back_off(fence_of(second), wish));
+    EXPECT_EQ(this->find(row)->state, ConnectionState::uncertain);
+    EXPECT_EQ(this->find(row)->intent->presented, 1U);
+}
+
 TYPED_TEST_P(StoreClaims, a_back_off_keeps_an_older_open_presentation) {
     auto const row = this->insert(sample());
     ASSERT_TRUE(this->claim(claim_of(row)));
@@ -465,6 +489,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     a_save_tells_why_it_came_too_late, a_disconnect_wins_over_a_refresh_in_flight,
     nothing_is_kept_in_a_connection_that_was_ended, failures_are_fenced_by_every_field,
     a_failure_does_not_lift_a_quarantine, a_back_off_of_what_was_not_spent_forgets_the_presentation,
+    D7_a_back_off_that_does_not_count_clears_the_intent_and_nothing_else,
+    D7_a_back_off_that_does_not_count_leaves_an_open_presentation_open,
     a_back_off_keeps_an_older_open_presentation, a_back_off_of_what_may_be_spent_keeps_the_intent,
     a_blocked_host_is_a_state_that_was_asked_for, a_definite_failure_ends_the_grant_with_its_reason,
     an_alternative_becomes_a_new_generation, a_new_sign_in_replaces_the_family_once,
