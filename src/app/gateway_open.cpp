@@ -149,7 +149,7 @@ void Gateway::Parts::open_server() {
     settings = make_server_settings(loaded.config, *registrations.front());
     settings.demo = options.demo;
     auto const connected = [this](LoginFinished const& done) {
-        cache->forget(done.connection.id);
+        refresher->replaced(done.connection);
         if (tell_connected) {
             tell_connected(done.connection.id.value(), done.connection.workspace);
         }

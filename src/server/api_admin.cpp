@@ -131,7 +131,7 @@ Task<ServerResponse> Api::finish_login(ServerRequest const& request) {
     if (!finished) {
         co_return error_response(finished.error().error);
     }
-    parts_.refresher.forget(finished->connection.id);
+    parts_.refresher.replaced(finished->connection);
     co_return json_answer(connection_json(finished->connection));
 }
 

@@ -270,6 +270,10 @@ Task<refresh::Event> RefreshDrive::save() {
     if (!saved) {
         co_return refresh::StoreDown{saved.error().code()};
     }
+    if (saved->outcome == SaveOutcome::family_changed || saved->outcome == SaveOutcome::gone) {
+        // It was published before this was known.
+        parts_.cache.end(id_, row_->family);
+    }
     if (saved->row) {
         row_ = std::move(saved->row);
     }

@@ -171,6 +171,10 @@ std::shared_ptr<Registration const> Refresher::registration_of(Connection const&
     return nullptr;
 }
 
+void Refresher::replaced(Connection const& row) {
+    parts_.cache.end(row.id, row.family - 1);
+}
+
 DueQuery Refresher::admissible(Time now, std::size_t limit) const {
     DueQuery query{now, limit, gatekeeper_.closed_hosts(now), std::vector<RegistrationId>()};
     for (auto const& registration : parts_.registrations) {

@@ -62,8 +62,10 @@ class Refresher final : public TokenSource {
     Task<Result<Connection>> refresh(ConnectionId id, std::uint64_t generation);
     // First thing after start, before any claim: own intents and spooled answers (D.6).
     Task<Result<void>> recover(std::vector<SpoolEntry> entries);
-    // A grant ended or was replaced: what is cached of it must not be handed out any more.
+    // A grant ended: what is cached of it must not be handed out any more.
     void forget(ConnectionId const& id);
+    // The person signed in anew: nothing of the family before is handed out, whatever is in flight.
+    void replaced(Connection const& row);
     void stop_claiming();  // SIGTERM: flights in the air are finished, none is started
     Task<void> drained();  // resumes when no flight is in the air
 

@@ -52,5 +52,47 @@ TEST_F(Refreshing, after_a_client_fault_a_row_with_an_open_intent_is_still_uncer
     EXPECT_EQ(row_of(row).intent->presented, 1U);
 }
 
+// A person signs in anew while a refresh of the old family is in the air.
+class ReconnectRace : public RefreshWorld {
+ protected:
+    ReconnectRace() {
+        row_ = connect("ada");
+        clock.pass(50min);
+        running();
+    }
+    void sign_in_again() { again_ = connect("ada"); }
+    Connection row_;
+    Connection again_;
+};
+
+TEST_F(ReconnectRace, d_reconnect_race_the_sign_in_comes_first) {
+    timers.start(refresh_later(row_.id, 1));
+    sign_in_again();
+    refresher->replaced(again_);
+    timers.pass(5s);
+    EXPECT_EQ(row_of(row_).family, 2U);
+    EXPECT_THAT(token_in_memory(row_), ::testing::AnyOf("none", "access-ada"));
+    EXPECT_EQ(text_of(token(row_)), "access-ada") << "the newest family wins";
+    EXPECT_EQ(token(row_)->generation, 2U);
+}
+
+TEST_F(ReconnectRace, d_reconnect_race_the_answer_comes_first) {
+    // The answer is in memory, and the sign-in commits before the refresh is saved.
+    timers.start(refresh_later(row_.id, 1));
+    spool.on_append = [&] { sign_in_again(); };
+    timers.pass(5s);
+    EXPECT_EQ(row_of(row_).family, 2U);
+    refresher->replaced(again_);
+    EXPECT_EQ(token_in_memory(row_), "none");
+    EXPECT_EQ(text_of(token(row_)), "access-ada");
+}
+
+TEST_F(ReconnectRace, d_reconnect_race_a_save_that_finds_another_family_takes_back_what_it_told) {
+    timers.start(refresh_later(row_.id, 1));
+    spool.on_append = [&] { sign_in_again(); };
+    timers.pass(5s);
+    EXPECT_NE(token_in_memory(row_), "access-1");
+}
+
 }  // namespace
 }  // namespace brickgate::testing
