@@ -81,7 +81,7 @@ Action Machine::step(Event const& event, Moment const& now) {
                 return wrong_order();
             }
             state_ = after_wait_;
-            return std::move(pending_);
+            return pending_;
         case State::finished:
             break;
     }
@@ -228,14 +228,15 @@ Action Machine::on_store_down(Moment const& now) {
     Milliseconds const pause =
         std::min(policy_.transient_wait(store_failures_ - 1, now.dice), limits_.store_retry_max);
     switch (state_) {
-        // An answer in hand is kept and retried for ever: the grant lives in it.
+        // An answer in hand is kept and retried for ever: the grant lives in it. A back-off too: as
+        // long as it is not written, nothing holds the token back from being presented again.
         case State::saving:
             return wait(pause, State::saving, Save{});
         case State::failing:
-            return wait(pause, State::failing, pending_);
+        case State::backing_off:
+            return wait(pause, state_, pending_);
         case State::loading:
         case State::claiming:
-        case State::backing_off:
             return give_up(ErrorCode::store_unavailable, up_to_seconds(pause));
         default:
             return wrong_order();
@@ -268,7 +269,7 @@ Action Machine::back_off(BackOffPlan const& plan, Moment const& now) {
     write.state = plan.state;
     write.now = now.wall;
     write.counts = plan.counts;
-    return WriteBackOff{std::move(write), plan.code};
+    return pending_ = WriteBackOff{std::move(write), plan.code};
 }
 
 Action Machine::wait(Milliseconds pause, State then, Action action) {

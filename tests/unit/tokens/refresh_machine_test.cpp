@@ -268,5 +268,18 @@ TEST_F(Conversation, a_database_that_is_down_before_the_claim_ends_the_flight) {
               ErrorCode::store_unavailable);
 }
 
+TEST_F(Conversation, a_back_off_that_cannot_be_written_is_written_later) {
+    reach_send();
+    auto const write = expect<WriteBackOff>(when(MaybeSent{ErrorCode::upstream_unreachable, true}));
+    for (int i = 0; i < 50; ++i) {
+        auto const pause = expect<Wait>(when(StoreDown{ErrorCode::store_unavailable})).wait;
+        pass(pause);
+        auto const again = expect<WriteBackOff>(when(Tick{}));
+        EXPECT_EQ(again.back_off.next_attempt_at, write.back_off.next_attempt_at);
+        EXPECT_EQ(again.back_off.spent, Spent::maybe);
+    }
+    EXPECT_EQ(expect<GiveUp>(when(BackedOff{})).code, ErrorCode::refresh_pending);
+}
+
 }  // namespace
 }  // namespace brickgate::refresh

@@ -94,5 +94,26 @@ TEST_F(ReconnectRace, d_reconnect_race_a_save_that_finds_another_family_takes_ba
     EXPECT_NE(token_in_memory(row_), "access-1");
 }
 
+TEST_F(Refreshing, a_database_that_is_away_when_the_answer_was_lost_brings_no_second_presentation) {
+    auto const row = connect("ada");
+    http.answer = [&](auto const&) {
+        runner.down = true;
+        return broken(ErrorCode::upstream_timeout, Sent::maybe_sent);
+    };
+    running();
+    timers.start(refresh_later(row.id, 1));
+    timers.pass(5s);
+    runner.down = false;
+    for (int second = 0; second < 20; ++second) {
+        timers.start(refresh_later(row.id, 1));
+        timers.pass(1s);
+    }
+    EXPECT_EQ(http.calls.size(), 1U) << "half a minute must pass";
+    timers.pass(20s);
+    http.answer = nullptr;
+    EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
+    EXPECT_EQ(http.calls.size(), 2U);
+}
+
 }  // namespace
 }  // namespace brickgate::testing
