@@ -127,7 +127,9 @@ Task<void> Gateway::Parts::keep_house() {
 void Gateway::Parts::add_shutdown_steps() {
     runtime.on_shutdown("listeners", [this]() -> Task<void> {
         operations->set_ready(false);
+        // Before the listeners drain, which takes seconds: a claim now could not be finished.
         scheduler->stop();
+        refresher->stop_claiming();
         stopping = true;
         if (server) {
             co_await server->drain(drain_grace);
@@ -135,7 +137,6 @@ void Gateway::Parts::add_shutdown_steps() {
     });
     runtime.on_shutdown("refreshes", [this]() -> Task<void> {
         // What is in the air is finished: an answer that comes must be kept.
-        refresher->stop_claiming();
         co_await refresher->drained();
     });
     runtime.on_shutdown("vault", [this]() -> Task<void> {

@@ -98,6 +98,9 @@ Task<refresh::Event> RefreshDrive::load() {
 }
 
 Task<refresh::Event> RefreshDrive::claim() {
+    if (owner_.stopping_) {
+        co_return refresh::NotAdmitted{ErrorCode::shutting_down, std::chrono::seconds(1)};
+    }
     registration_ = owner_.registration_of(*row_);
     if (!registration_) {
         co_return refresh::NotAdmitted{ErrorCode::app_fault, std::chrono::minutes(1)};
@@ -362,6 +365,8 @@ Error RefreshDrive::error_of(refresh::GiveUp const& end) const {
                 return "The workspace's token endpoint does not answer as an OAuth server does.";
             case ErrorCode::connection_unknown:
                 return "There is no connection with this id.";
+            case ErrorCode::shutting_down:
+                return "The gateway is stopping.";
             case ErrorCode::spool_full:
                 return "There is no room to keep a new token safe.";
             case ErrorCode::store_unavailable:

@@ -35,6 +35,18 @@ bool serves(ConnectionState state) {
            state == ConnectionState::host_blocked;
 }
 
+// Counts a flight for as long as it lives, however it ends.
+class InTheAir {
+ public:
+    explicit InTheAir(std::size_t& count) : count_(count) { count_ += 1; }
+    ~InTheAir() { count_ -= 1; }
+    InTheAir(InTheAir const&) = delete;
+    InTheAir& operator=(InTheAir const&) = delete;
+
+ private:
+    std::size_t& count_;
+};
+
 Error unknown_connection() {
     return Error(ErrorCode::connection_unknown, "There is no connection with this id.");
 }
@@ -150,16 +162,10 @@ Task<Refresher::Outcome> Refresher::join(ConnectionId id, std::uint64_t generati
 }
 
 Task<Refresher::Outcome> Refresher::fly(ConnectionId id, std::uint64_t generation) {
-    if (stopping_) {
-        auto error = Error(ErrorCode::shutting_down, "The gateway is stopping.");
-        co_return std::make_shared<Result<Connection> const>(fail(std::move(error)));
-    }
-    in_flight_ += 1;
+    InTheAir const counted(in_flight_);
     auto const place = co_await slots_.take();
     RefreshDrive drive(*this, id, refresh::Machine(generation, parts_.policy));
-    auto result = co_await drive.run(refresh::Start{});
-    in_flight_ -= 1;
-    co_return std::make_shared<Result<Connection> const>(std::move(result));
+    co_return std::make_shared<Result<Connection> const>(co_await drive.run(refresh::Start{}));
 }
 
 std::shared_ptr<Registration const> Refresher::registration_of(Connection const& row) const {

@@ -115,5 +115,33 @@ TEST_F(Refreshing, a_database_that_is_away_when_the_answer_was_lost_brings_no_se
     EXPECT_EQ(http.calls.size(), 2U);
 }
 
+TEST_F(Refreshing, SIGTERM_claims_nothing_any_more_and_finishes_what_is_in_the_air) {
+    concurrency = 1;
+    auto const first = connect("first");
+    auto const queued = connect("queued", host_b);
+    running();
+    timers.start(refresh_later(first.id, 1));
+    timers.start(refresh_later(queued.id, 1));
+    refresher->stop_claiming();
+    timers.pass(10s);
+    EXPECT_EQ(http.presented(), std::vector<std::string>{"refresh-first"});
+    EXPECT_EQ(row_of(first).generation, 2U);
+    EXPECT_FALSE(row_of(queued).intent);
+    EXPECT_EQ(refresher->in_flight(), 0U);
+}
+
+TEST_F(Refreshing, SIGTERM_between_reading_the_row_and_claiming_it_claims_nothing) {
+    auto const row = connect("ada");
+    running();
+    int jobs = 0;
+    runner.before = [&] {
+        jobs += 1;
+        refresher->stop_claiming();
+    };
+    EXPECT_EQ(outcome_of(refresh(row)), "shutting_down");
+    EXPECT_EQ(jobs, 1);
+    EXPECT_TRUE(http.calls.empty());
+}
+
 }  // namespace
 }  // namespace brickgate::testing
