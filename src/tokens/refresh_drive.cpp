@@ -24,6 +24,15 @@ HttpLimits grant_limits(Registration const& registration, std::string const& wor
     return limits;
 }
 
+refresh::Event failure_of(Error const& error) {
+    bool const sealed =
+        error.code() == ErrorCode::vault_error || error.code() == ErrorCode::vault_unknown_key;
+    if (sealed) {
+        return refresh::VaultFailed{error.code()};
+    }
+    return refresh::StoreDown{error.code()};
+}
+
 }  // namespace
 
 RefreshDrive::RefreshDrive(Refresher& owner, ConnectionId id, refresh::Machine machine)
@@ -91,7 +100,7 @@ Task<refresh::Event> RefreshDrive::perform(refresh::Action action) {
 Task<refresh::Event> RefreshDrive::load() {
     auto row = co_await parts_.vault.find(id_);
     if (!row) {
-        co_return refresh::StoreDown{row.error().code()};
+        co_return failure_of(row.error());
     }
     row_ = std::move(*row);
     co_return refresh::Loaded{row_};
@@ -125,7 +134,7 @@ Task<refresh::Event> RefreshDrive::claim() {
     auto claimed = co_await parts_.vault.claim(std::move(request));
     if (!claimed) {
         owner_.gatekeeper_.gave_up(row_->workspace);
-        co_return refresh::StoreDown{claimed.error().code()};
+        co_return failure_of(claimed.error());
     }
     if (!*claimed) {
         owner_.gatekeeper_.gave_up(row_->workspace);
@@ -268,10 +277,10 @@ Task<refresh::Event> RefreshDrive::save() {
     if (recovered) {
         events.push_back(connection_recovered(parts_.clock.now(), *row_));
     }
-    auto saved =
-        co_await parts_.vault.save(*row_, attempt_, new_tokens(), *presented_, std::move(events));
+    auto saved = co_await parts_.vault.save(*row_, attempt_, new_tokens(),
+                                            presented_ ? &*presented_ : nullptr, std::move(events));
     if (!saved) {
-        co_return refresh::StoreDown{saved.error().code()};
+        co_return failure_of(saved.error());
     }
     if (saved->outcome == SaveOutcome::family_changed || saved->outcome == SaveOutcome::gone) {
         // It was published before this was known.
@@ -293,7 +302,7 @@ Task<refresh::Event> RefreshDrive::write_failure(ReauthReason reason, ErrorCode 
     auto written = co_await parts_.vault.fail_fenced(
         fence(), reason, std::string(info_of(code).name), std::move(events));
     if (!written) {
-        co_return refresh::StoreDown{written.error().code()};
+        co_return failure_of(written.error());
     }
     if (spool_seq_) {
         parts_.spool.committed(*spool_seq_, now);
@@ -322,7 +331,7 @@ Task<refresh::Event> RefreshDrive::write_back_off(BackOff back_off, ErrorCode co
     bool const keep_in_spool = back_off.spent == Spent::maybe;
     auto written = co_await parts_.vault.back_off(fence(), std::move(back_off), std::move(events));
     if (!written) {
-        co_return refresh::StoreDown{written.error().code()};
+        co_return failure_of(written.error());
     }
     if (spool_seq_ && !keep_in_spool) {
         parts_.spool.committed(*spool_seq_, now);
@@ -369,6 +378,9 @@ Error RefreshDrive::error_of(refresh::GiveUp const& end) const {
                 return "The gateway is stopping.";
             case ErrorCode::spool_full:
                 return "There is no room to keep a new token safe.";
+            case ErrorCode::vault_error:
+            case ErrorCode::vault_unknown_key:
+                return "A sealed record of this connection does not open.";
             case ErrorCode::store_unavailable:
                 return "The gateway's database does not answer.";
             default:

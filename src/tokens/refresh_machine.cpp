@@ -22,6 +22,9 @@ Action Machine::step(Event const& event, Moment const& now) {
     if (std::holds_alternative<StoreDown>(event)) {
         return on_store_down(now);
     }
+    if (auto const* failed = std::get_if<VaultFailed>(&event)) {
+        return give_up(failed->code);
+    }
     switch (state_) {
         case State::idle:
             if (auto const* replayed = std::get_if<Replayed>(&event)) {

@@ -71,10 +71,13 @@ struct BackedOff {};
 struct StoreDown {
     ErrorCode code;
 };
+struct VaultFailed {
+    ErrorCode code;
+};  // a record or a key of this connection, not the store: waiting mends nothing
 struct Tick {};
 using Event = std::variant<Start, Replayed, Loaded, NotAdmitted, Claimed, NotClaimed, NotSent,
                            MaybeSent, Answered, Spooled, SpoolFailed, Parsed, Saved, FailureWritten,
-                           BackedOff, StoreDown, Tick>;
+                           BackedOff, StoreDown, VaultFailed, Tick>;
 
 // ---- what to do
 struct Load {};

@@ -71,11 +71,11 @@ class Vault {
         SaveOutcome outcome;
         std::optional<Connection> row;  // as it stands now
     };
-    // `row` is the claimed one. An absent refresh token keeps the old one; a good answer that
-    // cannot be the current one any more is kept as alt_refresh (superseded) or dropped
-    // (family_changed).
+    // `row` is the claimed one. An absent refresh token keeps the presented one (nullptr: it does
+    // not open; vault_error where it is needed); a good answer that cannot be the current one any
+    // more is kept as alt_refresh (superseded) or dropped (family_changed).
     Task<Result<Saved>> save(Connection row, std::string attempt, NewTokens tokens,
-                             RefreshToken const& presented, std::vector<EventRow> events);
+                             RefreshToken const* presented, std::vector<EventRow> events);
     Task<Result<bool>> back_off(Fence fence, BackOff back_off, std::vector<EventRow> events);
     // Promotes alt_refresh where there is one (true: the connection lives on), else writes the
     // failure.

@@ -59,15 +59,18 @@ Result<void> Vault::set_aside(StoreTransaction& store, Connection const& row,
 }
 
 Task<Result<Vault::Saved>> Vault::save(Connection row, std::string attempt, NewTokens fresh,
-                                       RefreshToken const& presented,
+                                       RefreshToken const* presented,
                                        std::vector<EventRow> events) {
+    if (!fresh.tokens.refresh && !presented) {
+        co_return fail(ErrorCode::vault_error, "The refresh token to be kept does not open.");
+    }
     Connection next = row;
     next.generation += 1;
-    if (auto const sealed = seal_into(next, fresh.tokens, &presented); !sealed) {
+    if (auto const sealed = seal_into(next, fresh.tokens, presented); !sealed) {
         co_return fail(sealed.error());
     }
-    bool const same =
-        !fresh.tokens.refresh || fresh.tokens.refresh->secret().ct_equal(presented.secret());
+    bool const same = !fresh.tokens.refresh ||
+                      (presented && fresh.tokens.refresh->secret().ct_equal(presented->secret()));
     std::optional<std::string> scopes;
     if (fresh.tokens.scopes) {
         scopes = fresh.tokens.scopes->to_string();

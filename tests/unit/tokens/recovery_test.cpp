@@ -59,5 +59,26 @@ TEST_F(Recovery, an_answer_of_the_family_before_is_settled) {
     EXPECT_EQ(left_in_spool(), 0U);
 }
 
+TEST_F(Recovery, a_refresh_token_that_does_not_open_is_no_loss_where_the_answer_brings_another) {
+    auto const row = claimed(connect("ada"));
+    store.rows().connections.at(row.id.value()).sealed_refresh[40] ^= 1;
+    spooled(row, "attempt-1", http.fresh());
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(row_of(row).generation, 2U);
+    EXPECT_EQ(outcome_of(refresh(row)), "refreshed") << "the new one opens";
+}
+
+TEST_F(Recovery, a_refresh_token_that_does_not_open_is_one_connections_trouble) {
+    auto const bad = claimed(connect("bad"));
+    auto const good = claimed(connect("good"));
+    store.rows().connections.at(bad.id.value()).sealed_refresh[40] ^= 1;
+    spooled(bad, "attempt-1", answer_without_refresh_token());
+    spooled(good, "attempt-1", http.fresh());
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(row_of(bad).generation, 1U);
+    EXPECT_EQ(row_of(good).generation, 2U);
+    EXPECT_EQ(left_in_spool(), 1U) << "an operator may still get a token out of it";
+}
+
 }  // namespace
 }  // namespace brickgate::testing

@@ -262,6 +262,13 @@ TEST_F(Conversation, a_replayed_answer_goes_straight_to_the_parser_and_never_to_
     expect<Done>(when(Saved{SaveOutcome::already_saved}));
 }
 
+TEST_F(Conversation, a_record_that_does_not_open_is_told_and_not_waited_for) {
+    when(Start{});
+    loaded();
+    EXPECT_EQ(expect<GiveUp>(when(VaultFailed{ErrorCode::vault_error})).code,
+              ErrorCode::vault_error);
+}
+
 TEST_F(Conversation, a_database_that_is_down_before_the_claim_ends_the_flight) {
     when(Start{});
     EXPECT_EQ(expect<GiveUp>(when(StoreDown{ErrorCode::store_unavailable})).code,

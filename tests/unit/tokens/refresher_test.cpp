@@ -143,5 +143,12 @@ TEST_F(Refreshing, SIGTERM_between_reading_the_row_and_claiming_it_claims_nothin
     EXPECT_TRUE(http.calls.empty());
 }
 
+TEST_F(Refreshing, a_bad_record_is_told_as_such) {
+    auto const row = connect("ada");
+    store.rows().connections.at(row.id.value()).sealed_refresh[40] ^= 1;
+    EXPECT_EQ(outcome_of(refresh(row)), "vault_error");
+    EXPECT_TRUE(http.calls.empty());
+}
+
 }  // namespace
 }  // namespace brickgate::testing

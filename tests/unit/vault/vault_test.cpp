@@ -81,7 +81,7 @@ TEST_F(VaultTest, a_refresh_moves_both_tokens_on) {
     EXPECT_EQ(plain(Result<RefreshToken>((*claimed)->refresh_token.clone())), "refresh-1");
     auto const saved =
         run_task(vault_.save((*claimed)->row, "try1", fresh("access-2", "refresh-2"),
-                             (*claimed)->refresh_token, {{0, clock_.now(), "saved", "", "{}"}}));
+                             &(*claimed)->refresh_token, {{0, clock_.now(), "saved", "", "{}"}}));
     ASSERT_TRUE(saved);
     EXPECT_EQ(saved->outcome, SaveOutcome::saved);
     ASSERT_TRUE(saved->row);
@@ -92,9 +92,23 @@ TEST_F(VaultTest, a_refresh_moves_both_tokens_on) {
     EXPECT_THAT(event_types(), ::testing::ElementsAre("connection.made", "saved"));
     auto const again =
         run_task(vault_.save((*claimed)->row, "try1", fresh("access-2", "refresh-2"),
-                             (*claimed)->refresh_token, {{0, clock_.now(), "saved", "", "{}"}}));
+                             &(*claimed)->refresh_token, {{0, clock_.now(), "saved", "", "{}"}}));
     EXPECT_EQ(again->outcome, SaveOutcome::already_saved);
     EXPECT_EQ(store_.rows().events.size(), 2U) << "told once";
+}
+
+TEST_F(VaultTest, an_answer_with_a_refresh_token_needs_no_old_one_and_one_without_says_so) {
+    auto const row = connect("access-1", "refresh-1");
+    auto const claimed = claim(row);
+    auto const lacking = run_task(
+        vault_.save((*claimed)->row, "try1", fresh("access-2", std::nullopt), nullptr, {}));
+    ASSERT_FALSE(lacking);
+    EXPECT_EQ(lacking.error().code(), ErrorCode::vault_error);
+    auto const saved =
+        run_task(vault_.save((*claimed)->row, "try1", fresh("access-2", "refresh-2"), nullptr, {}));
+    ASSERT_TRUE(saved);
+    EXPECT_EQ(plain(vault_.open_refresh(*saved->row)), "refresh-2");
+    EXPECT_EQ(saved->row->same_refresh_token_count, 0U);
 }
 
 TEST_F(VaultTest, an_answer_without_refresh_token_keeps_the_old_one) {
@@ -104,7 +118,7 @@ TEST_F(VaultTest, an_answer_without_refresh_token_keeps_the_old_one) {
         ASSERT_TRUE(claimed && *claimed);
         auto const same = round == 2 ? std::optional<std::string>("refresh-1") : std::nullopt;
         auto const saved = run_task(vault_.save((*claimed)->row, "try", fresh("access", same),
-                                                (*claimed)->refresh_token, {}));
+                                                &(*claimed)->refresh_token, {}));
         row = saved->row.value();
         EXPECT_EQ(plain(vault_.open_refresh(row)), "refresh-1");
         EXPECT_EQ(row.same_refresh_token_count, round);
@@ -119,10 +133,10 @@ TEST_F(VaultTest, an_alternative_is_promoted_instead_of_giving_up) {
     auto const second = claim(row, "try2");
     ASSERT_TRUE(*first && *second);
     auto const won = run_task(vault_.save((*second)->row, "try2", fresh("access-2", "refresh-2"),
-                                          (*second)->refresh_token, {}));
+                                          &(*second)->refresh_token, {}));
     ASSERT_EQ(won->outcome, SaveOutcome::saved);
     auto const late = run_task(vault_.save((*first)->row, "try1", fresh("access-3", "refresh-3"),
-                                           (*first)->refresh_token, {}));
+                                           &(*first)->refresh_token, {}));
     EXPECT_EQ(late->outcome, SaveOutcome::superseded);
     EXPECT_EQ(plain(vault_.open_refresh(*late->row)), "refresh-2");
     auto const third = claim(*late->row, "try3");
@@ -172,7 +186,7 @@ TEST_F(VaultTest, a_late_answer_of_a_family_that_was_replaced_is_dropped) {
     auto const claimed = claim(row);
     auto const next = connect("access-2", "refresh-2");
     auto const late = run_task(vault_.save((*claimed)->row, "try1", fresh("access-9", "refresh-9"),
-                                           (*claimed)->refresh_token, {}));
+                                           &(*claimed)->refresh_token, {}));
     EXPECT_EQ(late->outcome, SaveOutcome::family_changed);
     EXPECT_TRUE(row_of(row.id).sealed_alt_refresh.empty());
     EXPECT_EQ(plain(vault_.open_refresh(row_of(row.id))), "refresh-2");
