@@ -248,16 +248,12 @@ Action Machine::on_store_down(Moment const& now) {
 
 Action Machine::maybe_spent(ErrorCode code, bool end_seen, std::optional<ConnectionState> state,
                             Moment const& now) {
-    unsigned const presented = row_->intent ? row_->intent->presented : 1;
-    Milliseconds pause = policy_.uncertain_retry_wait(end_seen, presented, now.dice);
-    if (presented <= 1 && !end_seen && row_->intent) {
-        pause = std::max(Milliseconds(1s), row_->intent->at + policy_.uncertain_wait - now.wall);
+    UnknownOutcome outcome{1, end_seen, now.wall, row_->access_expires_at};
+    if (row_->intent) {
+        outcome.presented = row_->intent->presented;
+        outcome.presented_at = row_->intent->at;
     }
-    if (presented > 1) {
-        // A repeat can only succeed or end the old access token early, so it waits until that one
-        // is nearly over (D.6).
-        pause = std::max(pause, row_->access_expires_at - 60s - now.wall);
-    }
+    Milliseconds const pause = policy_.present_again_at(outcome, now.wall, now.dice) - now.wall;
     return back_off({Spent::maybe, code, pause, state, ErrorCode::refresh_pending}, now);
 }
 

@@ -6,6 +6,8 @@ namespace brickgate {
 namespace {
 
 using namespace std::chrono_literals;
+// With so little left of the old access token, a repeat that ends it early costs nothing (D.6).
+constexpr Milliseconds nothing_to_lose = 60s;
 
 Milliseconds scaled(Milliseconds value, double factor) {
     return Milliseconds(static_cast<std::int64_t>(static_cast<double>(value.count()) * factor));
@@ -35,12 +37,13 @@ Milliseconds RefreshPolicy::transient_wait(unsigned fail_count, double dice) con
     return scaled(doubled(1s, fail_count, 60s), 0.8 + 0.4 * dice);
 }
 
-Milliseconds RefreshPolicy::uncertain_retry_wait(bool end_seen, unsigned presented,
-                                                 double dice) const {
-    if (presented <= 1) {
-        return end_seen ? Milliseconds(1s) + scaled(2s, dice) : uncertain_wait;
+Time RefreshPolicy::present_again_at(UnknownOutcome const& outcome, Time now, double dice) const {
+    if (outcome.presented <= 1) {
+        return outcome.end_seen ? now + 1s + scaled(2s, dice)
+                                : std::max(now + 1s, outcome.presented_at + uncertain_wait);
     }
-    return doubled(30s, presented - 2, 10min);
+    Milliseconds const pause = doubled(30s, outcome.presented - 2, 10min);
+    return std::max(now + pause, outcome.access_expires_at - nothing_to_lose);
 }
 
 Milliseconds RefreshPolicy::operator_wait(unsigned fail_count) const {

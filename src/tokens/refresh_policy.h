@@ -12,6 +12,14 @@
 
 namespace brickgate {
 
+// A presentation of a refresh token whose outcome nobody knows.
+struct UnknownOutcome {
+    unsigned presented = 1;  // how often this generation may have reached the server
+    bool end_seen = false;   // a reset, an EOF or the server's own answer: no time-out, no crash
+    Time presented_at{};
+    Time access_expires_at{};
+};
+
 struct RefreshPolicy {
     Milliseconds lead_max = std::chrono::minutes(20);
     Milliseconds serve_margin =
@@ -29,8 +37,10 @@ struct RefreshPolicy {
 
     // 429 and 503, and failures before the first byte: 1 s * 2^n, 60 s at most, +-20 %.
     Milliseconds transient_wait(unsigned fail_count, double dice) const;
-    // 500, 502, 504, lost answers.
-    Milliseconds uncertain_retry_wait(bool end_seen, unsigned presented, double dice) const;
+    // When the same token may be presented again (D.6). The first repeat comes when the first
+    // request cannot be answered any more; it can only succeed or end the old access token early,
+    // so later ones wait until that one is nearly over.
+    Time present_again_at(UnknownOutcome const& outcome, Time now, double dice) const;
     // Wrong client, wrong host: 1, 2, 4 ... 60 min, for what a person has to mend.
     Milliseconds operator_wait(unsigned fail_count) const;
 };

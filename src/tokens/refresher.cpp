@@ -273,7 +273,9 @@ Task<Result<void>> Refresher::resolve_intents() {
                           row.lease.epoch, row.intent->node, row.intent->attempt};
         BackOff note;
         note.spent = Spent::maybe;
-        note.next_attempt_at = std::max(now, row.intent->at + parts_.policy.uncertain_wait);
+        UnknownOutcome const outcome{row.intent->presented, false, row.intent->at,
+                                     row.access_expires_at};
+        note.next_attempt_at = parts_.policy.present_again_at(outcome, now, parts_.random.unit());
         note.last_error = std::string(info_of(ErrorCode::outcome_unknown).name);
         note.now = now;
         std::vector<EventRow> no_events;

@@ -80,5 +80,12 @@ TEST_F(Recovery, a_refresh_token_that_does_not_open_is_one_connections_trouble) 
     EXPECT_EQ(left_in_spool(), 1U) << "an operator may still get a token out of it";
 }
 
+TEST_F(Recovery, a_crash_during_the_repeat_waits_until_the_old_token_is_nearly_over) {
+    auto const row = claimed(claimed(connect("ada"), "attempt-1"), "attempt-2");
+    ASSERT_EQ(row.intent->presented, 2U);
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(row_of(row).next_attempt_at, row.access_expires_at - 60s);
+}
+
 }  // namespace
 }  // namespace brickgate::testing

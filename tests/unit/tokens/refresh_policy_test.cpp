@@ -54,10 +54,16 @@ TEST(RefreshPolicy, transient_waits_double_to_a_minute) {
 
 TEST(RefreshPolicy, a_connection_seen_to_end_is_retried_soon_and_a_time_out_late) {
     RefreshPolicy const policy;
-    EXPECT_EQ(policy.uncertain_retry_wait(true, 1, 0.5), 2s);
-    EXPECT_EQ(policy.uncertain_retry_wait(false, 1, 0.5), 30s);
-    EXPECT_EQ(policy.uncertain_retry_wait(true, 2, 0.5), 30s);
-    EXPECT_EQ(policy.uncertain_retry_wait(true, 20, 0.5), 10min);
+    auto const again = [&](unsigned presented, bool end_seen, Seconds expires) {
+        // Presented at 0 s, now it is 20 s.
+        UnknownOutcome const outcome{presented, end_seen, at(0s), at(expires)};
+        return policy.present_again_at(outcome, at(20s), 0.5) - at(20s);
+    };
+    EXPECT_EQ(again(1, true, 3600s), 2s);
+    EXPECT_EQ(again(1, false, 3600s), 10s) << "half a minute after it was presented";
+    EXPECT_EQ(again(2, true, 3600s), 3520s) << "when the old token is nearly over";
+    EXPECT_EQ(again(2, true, 60s), 30s);
+    EXPECT_EQ(again(20, true, 60s), 10min);
 }
 
 TEST(RefreshPolicy, what_a_person_must_mend_is_asked_for_ever_more_seldom) {
