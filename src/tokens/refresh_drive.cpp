@@ -4,7 +4,6 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "databricks/workspace.h"
-#include "events/event.h"
 #include "oauth/metadata.h"
 #include "oauth/token_endpoint.h"
 #include "vault/spooled_answer.h"
@@ -24,21 +23,14 @@ HttpLimits grant_limits(Registration const& registration, std::string const& wor
     return limits;
 }
 
-refresh::Event failure_of(Error const& error) {
-    bool const sealed =
-        error.code() == ErrorCode::vault_error || error.code() == ErrorCode::vault_unknown_key;
-    if (sealed) {
-        return refresh::VaultFailed{error.code()};
-    }
-    return refresh::StoreDown{error.code()};
-}
-
 }  // namespace
 
 RefreshDrive::RefreshDrive(Refresher& owner, ConnectionId id, refresh::Machine machine)
     : owner_(owner), parts_(owner.parts_), id_(std::move(id)), machine_(std::move(machine)) {}
 
-void RefreshDrive::take_answer(std::string attempt, Time received_at, HttpResponse answer) {
+void RefreshDrive::take_answer(std::uint64_t seq, std::string attempt, Time received_at,
+                               HttpResponse answer) {
+    spool_seq_ = seq;
     attempt_ = std::move(attempt);
     received_at_ = received_at;
     answer_ = std::move(answer);
@@ -262,83 +254,6 @@ refresh::Event RefreshDrive::publish() {
     return refresh::Tick{};
 }
 
-NewTokens RefreshDrive::new_tokens() {
-    NewTokens fresh;
-    fresh.tokens = tokens_->clone();
-    fresh.received_at = received_at_;
-    fresh.refresh_due_at =
-        parts_.policy.due_at(received_at_, tokens_->expires_at, parts_.random.unit());
-    return fresh;
-}
-
-Task<refresh::Event> RefreshDrive::save() {
-    std::vector<EventRow> events;
-    bool const recovered = row_->state != ConnectionState::active;
-    if (recovered) {
-        events.push_back(connection_recovered(parts_.clock.now(), *row_));
-    }
-    auto saved = co_await parts_.vault.save(*row_, attempt_, new_tokens(),
-                                            presented_ ? &*presented_ : nullptr, std::move(events));
-    if (!saved) {
-        co_return failure_of(saved.error());
-    }
-    if (saved->outcome == SaveOutcome::family_changed || saved->outcome == SaveOutcome::gone) {
-        // It was published before this was known.
-        parts_.cache.end(id_, row_->family);
-    }
-    if (saved->row) {
-        row_ = std::move(saved->row);
-    }
-    if (spool_seq_) {
-        parts_.spool.committed(*spool_seq_, parts_.clock.now());
-    }
-    co_return refresh::Saved{saved->outcome};
-}
-
-Task<refresh::Event> RefreshDrive::write_failure(ReauthReason reason, ErrorCode code) {
-    Time const now = parts_.clock.now();
-    std::vector<EventRow> events;
-    events.push_back(connection_reauth_required(now, *row_, reason));
-    auto written = co_await parts_.vault.fail_fenced(
-        fence(), reason, std::string(info_of(code).name), std::move(events));
-    if (!written) {
-        co_return failure_of(written.error());
-    }
-    if (spool_seq_) {
-        parts_.spool.committed(*spool_seq_, now);
-    }
-    if (!written->fenced_out && !written->promoted) {
-        owner_.counters_.reauth_required += 1;
-        owner_.forget(id_);
-        log(LogLevel::warning, "reauth_required",
-            "This grant has ended; the person must sign in again.",
-            {{"connection", id_.value()}, {"reason", to_string(reason)}});
-    }
-    co_return refresh::FailureWritten{written->fenced_out, written->promoted};
-}
-
-Task<refresh::Event> RefreshDrive::write_back_off(BackOff back_off, ErrorCode code) {
-    Time const now = parts_.clock.now();
-    std::vector<EventRow> events;
-    if (back_off.state == ConnectionState::host_blocked &&
-        row_->state != ConnectionState::host_blocked) {
-        events.push_back(host_blocked(now, *row_, code));
-    }
-    if (auto const fault = owner_.gatekeeper_.fault_of(row_->registration);
-        fault && fault->count == 1 && fault->code == code) {
-        events.push_back(registration_app_fault(now, row_->registration, code));
-    }
-    bool const keep_in_spool = back_off.spent == Spent::maybe;
-    auto written = co_await parts_.vault.back_off(fence(), std::move(back_off), std::move(events));
-    if (!written) {
-        co_return failure_of(written.error());
-    }
-    if (spool_seq_ && !keep_in_spool) {
-        parts_.spool.committed(*spool_seq_, now);
-    }
-    co_return refresh::BackedOff{};
-}
-
 Result<std::string> RefreshDrive::token_endpoint() const {
     auto const& fixed = registration_->endpoints;
     if (fixed && fixed->token_endpoint == row_->token_endpoint) {
@@ -351,10 +266,6 @@ Result<std::string> RefreshDrive::token_endpoint() const {
                     "The token endpoint is not on the issuer's host.");
     }
     return row_->token_endpoint;
-}
-
-Fence RefreshDrive::fence() const {
-    return {id_, row_->family, row_->generation, row_->lease.epoch, parts_.node, attempt_};
 }
 
 refresh::Moment RefreshDrive::moment() {

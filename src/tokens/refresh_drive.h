@@ -20,7 +20,7 @@ class RefreshDrive {
 
     Task<Result<Connection>> run(refresh::Event first);
     // For a replay: the answer that the spool kept.
-    void take_answer(std::string attempt, Time received_at, HttpResponse answer);
+    void take_answer(std::uint64_t seq, std::string attempt, Time received_at, HttpResponse answer);
 
  private:
     Task<refresh::Event> perform(refresh::Action action);
@@ -35,6 +35,8 @@ class RefreshDrive {
     Task<refresh::Event> write_back_off(BackOff back_off, ErrorCode code);
 
     void note_answer(refresh::Parsed const& parsed);
+    void settle_spooled();  // the generation is resolved: its answers are needed no more
+    refresh::Event failure_of(Error const& error) const;
     NewTokens new_tokens();
     Result<std::string> token_endpoint() const;
     Fence fence() const;

@@ -30,6 +30,7 @@ Action Machine::step(Event const& event, Moment const& now) {
             if (auto const* replayed = std::get_if<Replayed>(&event)) {
                 row_ = replayed->row;
                 spooled_ = true;
+                replaying_ = true;
                 state_ = State::parsing;
                 return Parse{};
             }
@@ -113,6 +114,9 @@ Action Machine::on_loaded(Loaded const& event, Moment const& now) {
     if (row_->generation > generation_) {
         state_ = State::finished;
         return Done{};
+    }
+    if (replaying_) {
+        return give_up(ErrorCode::refresh_pending);
     }
     if (row_->sealed_refresh.empty()) {
         return give_up(ErrorCode::session_only);

@@ -207,44 +207,68 @@ Task<void> Refresher::drained() {
 
 Task<Result<void>> Refresher::recover(std::vector<SpoolEntry> entries) {
     for (auto& entry : entries) {
-        std::uint64_t const seq = entry.seq;
-        auto const settled = co_await recover_answer(std::move(entry));
-        if (!settled) {
-            co_return fail(settled.error());
-        }
-        if (*settled) {
-            parts_.spool.committed(seq, parts_.clock.now());
+        auto const recovered = co_await recover_answer(std::move(entry));
+        if (!recovered) {
+            co_return recovered;
         }
     }
     co_return co_await resolve_intents();
 }
 
-Task<Result<bool>> Refresher::recover_answer(SpoolEntry entry) {
-    auto const row = co_await parts_.vault.find(ConnectionId(entry.identity.connection));
-    if (!row) {
-        co_return fail(row.error());
+// A good answer is good whoever holds the intent now: what counts is the generation.
+Task<Result<void>> Refresher::recover_answer(SpoolEntry entry) {
+    auto const& identity = entry.identity;
+    auto const found = co_await parts_.vault.find(ConnectionId(identity.connection));
+    if (!found) {
+        co_return fail(found.error());
     }
-    bool const current = *row && (*row)->family == entry.identity.family && (*row)->intent &&
-                         (*row)->generation == entry.identity.generation &&
-                         (*row)->intent->attempt == entry.identity.attempt;
-    if (!current) {
-        co_return true;  // saved before the crash, or a newer sign-in took its place
+    auto const& row = *found;
+    bool const passed = !row || row->family != identity.family ||
+                        row->state == ConnectionState::disconnected ||
+                        row->generation > identity.generation;
+    if (passed) {  // saved before the crash, or a newer sign-in took its place
+        parts_.spool.committed(entry.seq, parts_.clock.now());
+        co_return Result<void>{};
+    }
+    if (row->generation < identity.generation) {
+        counters_.spool_ahead += 1;
+        log(LogLevel::error, "spool_ahead",
+            "The spool has an answer that is newer than the database: an older copy of it was put "
+            "back. The answer is left where it is.",
+            {{"connection", identity.connection},
+             {"generation", identity.generation},
+             {"generation_in_database", row->generation}});
+        co_return Result<void>{};
+    }
+    auto answer = decode_answer(entry.answer);
+    if (!answer) {
+        co_return Result<void>{};  // left where it is; other connections are not held up
     }
     log(LogLevel::info, "refresh_recovered",
         "An answer that a crash had left in the spool is being kept.",
-        {{"connection", entry.identity.connection}});
+        {{"connection", identity.connection}});
     counters_.recovered_from_spool += 1;
-    RefreshDrive drive(*this, (*row)->id, refresh::Machine((*row)->generation, parts_.policy));
-    auto answer = decode_answer(entry.answer);
-    if (!answer) {
-        co_return false;
-    }
-    drive.take_answer(entry.identity.attempt, entry.received_at, std::move(*answer));
-    auto const done = co_await drive.run(refresh::Replayed{**row});
+    RefreshDrive drive(*this, row->id, refresh::Machine(row->generation, parts_.policy));
+    drive.take_answer(entry.seq, identity.attempt, entry.received_at, std::move(*answer));
+    auto const done = co_await drive.run(refresh::Replayed{*row});
     if (!done && done.error().code() == ErrorCode::store_unavailable) {
         co_return fail(done.error());
     }
-    co_return done || done.error().code() == ErrorCode::reauth_required;
+    co_return Result<void>{};
+}
+
+void Refresher::keep_spooled(ConnectionId const& id, std::uint64_t seq) {
+    kept_in_spool_[id].push_back(seq);
+}
+
+void Refresher::settle_spooled(ConnectionId const& id) {
+    auto const kept = kept_in_spool_.extract(id);
+    if (!kept) {
+        return;
+    }
+    for (auto const seq : kept.mapped()) {
+        parts_.spool.committed(seq, parts_.clock.now());
+    }
 }
 
 Task<Result<void>> Refresher::resolve_intents() {

@@ -34,6 +34,7 @@ struct RefreshCounters {  // read by metrics; only the control executor writes
     std::uint64_t app_fault = 0;
     std::uint64_t host_blocked = 0;
     std::uint64_t recovered_from_spool = 0;
+    std::uint64_t spool_ahead = 0;      // answers newer than the database: it was rolled back
     std::uint64_t presented_again = 0;  // each explained: the first outcome was unknown
 };
 
@@ -82,7 +83,10 @@ class Refresher final : public TokenSource {
     Task<Outcome> join(ConnectionId id,
                        std::uint64_t generation);  // nullptr: the caller's patience ended
     Task<Outcome> fly(ConnectionId id, std::uint64_t generation);
-    Task<Result<bool>> recover_answer(SpoolEntry entry);
+    Task<Result<void>> recover_answer(SpoolEntry entry);
+    // An answer that told nothing stays in the spool until its generation is resolved.
+    void keep_spooled(ConnectionId const& id, std::uint64_t seq);
+    void settle_spooled(ConnectionId const& id);
     Task<Result<void>> resolve_intents();
     std::shared_ptr<Registration const> registration_of(Connection const& row) const;
     std::optional<TokenView> cached(ConnectionId const& id, TokenWish const& wish);
@@ -95,6 +99,7 @@ class Refresher final : public TokenSource {
     RefreshCounters counters_;
     SingleFlight<ConnectionId, Outcome> flights_;
     Slots slots_;
+    std::unordered_map<ConnectionId, std::vector<std::uint64_t>> kept_in_spool_;
     std::size_t in_flight_ = 0;
     bool stopping_ = false;
 };

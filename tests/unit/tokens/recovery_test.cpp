@@ -87,5 +87,61 @@ TEST_F(Recovery, a_crash_during_the_repeat_waits_until_the_old_token_is_nearly_o
     EXPECT_EQ(row_of(row).next_attempt_at, row.access_expires_at - 60s);
 }
 
+TEST_F(Recovery, a_good_answer_is_kept_though_a_later_attempt_has_the_intent) {
+    auto const row = claimed(claimed(connect("ada"), "attempt-1"), "attempt-2");
+    spooled(row, "attempt-1", http.fresh());
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(row_of(row).generation, 2U);
+    EXPECT_EQ(text_of(token(row)), "access-1");
+    EXPECT_EQ(left_in_spool(), 0U);
+}
+
+TEST_F(Recovery, a_good_answer_is_kept_though_the_intent_was_cleared) {
+    auto const row = connect("ada");
+    spooled(row, "attempt-1", http.fresh());
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(row_of(row).generation, 2U);
+    EXPECT_EQ(left_in_spool(), 0U);
+}
+
+TEST_F(Recovery, a_refusal_of_an_earlier_attempt_ends_nothing_and_presents_nothing) {
+    auto const row = claimed(claimed(connect("ada"), "attempt-1"), "attempt-2");
+    spooled(row, "attempt-1", refused(400, "invalid_grant"));
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(name_of(row_of(row)), "uncertain");
+    EXPECT_TRUE(http.calls.empty());
+}
+
+TEST_F(Recovery, an_answer_of_a_generation_that_the_database_does_not_know_is_kept_and_told) {
+    auto const row = connect("ada");  // as an older copy of the database has it
+    spooled(row, "attempt-7", http.fresh(), 7);
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(row_of(row).generation, 1U);
+    EXPECT_EQ(left_in_spool(), 1U);
+    EXPECT_EQ(refresher->counters().spool_ahead, 1U);
+}
+
+TEST_F(Recovery, answers_that_told_nothing_are_settled_with_their_generation) {
+    auto const row = connect("ada");
+    http.answer = [](auto const&) { return http_answer(500, "{}"); };
+    EXPECT_EQ(outcome_of(refresh(row)), "refresh_pending");
+    EXPECT_EQ(left_in_spool(), 1U) << "it may yet be of use";
+    clock.pass(5s);
+    http.answer = nullptr;
+    EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
+    EXPECT_EQ(left_in_spool(), 0U);
+}
+
+TEST_F(Recovery, answers_that_told_nothing_are_settled_by_the_next_run_too) {
+    auto const row = connect("ada");
+    http.answer = [](auto const&) { return http_answer(500, "{}"); };
+    EXPECT_EQ(outcome_of(refresh(row)), "refresh_pending");
+    ASSERT_TRUE(restart());
+    clock.pass(1min);
+    http.answer = nullptr;
+    EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
+    EXPECT_EQ(left_in_spool(), 0U);
+}
+
 }  // namespace
 }  // namespace brickgate::testing

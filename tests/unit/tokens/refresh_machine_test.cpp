@@ -269,6 +269,13 @@ TEST_F(Conversation, a_record_that_does_not_open_is_told_and_not_waited_for) {
               ErrorCode::vault_error);
 }
 
+TEST_F(Conversation, a_replayed_refusal_that_is_fenced_out_presents_nothing) {
+    when(Replayed{claimed_row()});
+    expect<Fail>(when(Parsed{AnswerClass::grant_dead, ErrorCode::invalid_grant}));
+    expect<Load>(when(FailureWritten{.fenced_out = true}));
+    EXPECT_EQ(expect<GiveUp>(loaded()).code, ErrorCode::refresh_pending);
+}
+
 TEST_F(Conversation, a_database_that_is_down_before_the_claim_ends_the_flight) {
     when(Start{});
     EXPECT_EQ(expect<GiveUp>(when(StoreDown{ErrorCode::store_unavailable})).code,
