@@ -10,44 +10,59 @@ constexpr unsigned failures_to_open = 5;  // D.7
 constexpr Milliseconds first_pause = 5s;  // short: the refresh came minutes ahead of the need
 constexpr Milliseconds longest_pause = 2min;
 constexpr Milliseconds wait_for_probe = 1s;
+constexpr Milliseconds wait_for_mending = 30s;  // longer than one refresh takes
 
 }  // namespace
 
-std::optional<Gatekeeper::Closed> Gatekeeper::knock(std::string const& host,
-                                                    RegistrationId const& registration, Time now) {
-    if (auto fault = faults_.find(registration); fault != faults_.end()) {
-        if (now < fault->second.retry_at) {
-            return Closed{ErrorCode::app_fault, fault->second.retry_at - now};
-        }
+std::expected<Gatekeeper::Pass, Gatekeeper::Closed> Gatekeeper::knock(
+    std::string const& host, RegistrationId const& registration, Time now) {
+    auto const fault = faults_.find(registration);
+    if (fault != faults_.end() && now < fault->second.retry_at) {
+        return std::unexpected(Closed{ErrorCode::app_fault, fault->second.retry_at - now});
+    }
+    auto const state = hosts_.find(host);
+    bool const open = state != hosts_.end() && state->second.open_until;
+    if (open && now < *state->second.open_until) {
+        return std::unexpected(Closed{ErrorCode::host_blocked, *state->second.open_until - now});
+    }
+    if (open && state->second.probing) {
+        return std::unexpected(Closed{ErrorCode::host_blocked, wait_for_probe});
+    }
+    if (open) {
+        state->second.probing = true;
+    }
+    if (fault != faults_.end()) {
         // One connection tries whether the registration was mended; the rest wait for what it
         // learns.
-        fault->second.retry_at = now + 30s;
+        fault->second.retry_at = now + wait_for_mending;
     }
-    auto& state = hosts_[host];
-    if (!state.open_until) {
-        return std::nullopt;
-    }
-    if (now < *state.open_until) {
-        return Closed{ErrorCode::host_blocked, *state.open_until - now};
-    }
-    if (state.probing) {
-        return Closed{ErrorCode::host_blocked, wait_for_probe};
-    }
-    state.probing = true;
-    return std::nullopt;
+    return Pass{host, open};
 }
 
-void Gatekeeper::succeeded(std::string const& host, RegistrationId const& registration) {
-    hosts_.erase(host);
+void Gatekeeper::succeeded(Pass const& pass, RegistrationId const& registration) {
+    hosts_.erase(pass.host);
     faults_.erase(registration);
 }
 
-void Gatekeeper::host_answered(std::string const& host) {
-    hosts_.erase(host);
+void Gatekeeper::answered(Pass const& pass) {
+    hosts_.erase(pass.host);
 }
 
-void Gatekeeper::host_failed(std::string const& host, Time now) {
-    auto& state = hosts_[host];
+void Gatekeeper::failed(Pass const& pass, Time now) {
+    auto& state = hosts_[pass.host];
+    if (state.open_until && !pass.probe) {
+        return;  // sent before the breaker opened: it says nothing new
+    }
+    close(state, now);
+}
+
+void Gatekeeper::unsure(Pass const& pass, Time now) {
+    if (pass.probe) {
+        close(hosts_[pass.host], now);
+    }
+}
+
+void Gatekeeper::close(Host& state, Time now) {
     state.failures += 1;
     state.probing = false;
     if (state.failures < failures_to_open) {
@@ -57,8 +72,9 @@ void Gatekeeper::host_failed(std::string const& host, Time now) {
     state.open_until = now + std::min(Milliseconds(first_pause * (1L << beyond)), longest_pause);
 }
 
-void Gatekeeper::gave_up(std::string const& host) {
-    if (auto found = hosts_.find(host); found != hosts_.end()) {
+void Gatekeeper::gave_up(Pass const& pass) {
+    auto const found = hosts_.find(pass.host);
+    if (pass.probe && found != hosts_.end()) {
         found->second.probing = false;
     }
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Who may knock at a token endpoint now: a breaker per host (five outcomes in a row that were the
-// server's fault open it; then one connection probes and the others wait for it) and the faults of
-// our own registrations (D.7: a wrong client secret is nobody's dead grant). Pure; time is an
-// argument.
+// server's fault open it; then one connection probes, and the others follow only if it gets a
+// definite answer of an OAuth server) and the faults of our own registrations (D.7: a wrong client
+// secret is nobody's dead grant). Pure; time is an argument.
 
 #include <cstdint>
+#include <expected>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,16 +24,20 @@ class Gatekeeper {
         ErrorCode code;  // host_blocked: the breaker; app_fault: the registration
         Milliseconds wait;
     };
-    // nullopt: go. A go through an open breaker is the probe: report its outcome.
-    std::optional<Closed> knock(std::string const& host, RegistrationId const& registration,
-                                Time now);
-    void succeeded(std::string const& host, RegistrationId const& registration);
-    void host_failed(std::string const& host, Time now);
-    void host_answered(std::string const& host);  // the host is well, whatever it said
+    // Every pass is reported back once, with what came of it.
+    struct Pass {
+        std::string host;
+        bool probe = false;  // through an open breaker: the others wait for its outcome
+    };
+    std::expected<Pass, Closed> knock(std::string const& host, RegistrationId const& registration,
+                                      Time now);
+    void succeeded(Pass const& pass, RegistrationId const& registration);
+    void answered(Pass const& pass);          // an OAuth server spoke: it is well, whatever it said
+    void failed(Pass const& pass, Time now);  // no answer, or a failure of the server's
+    void unsure(Pass const& pass, Time now);  // 429, 503, a page, a redirect: no proof of health
+    void gave_up(Pass const& pass);           // it never came to the host's opinion
     void app_failed(RegistrationId const& registration, ErrorCode code, Time now,
                     Milliseconds wait);
-    void gave_up(
-        std::string const& host);  // a probe that ended without reaching the host's opinion
 
     struct AppFault {
         ErrorCode code = ErrorCode::app_fault;
@@ -52,6 +57,7 @@ class Gatekeeper {
         std::optional<Time> open_until;
         bool probing = false;
     };
+    void close(Host& state, Time now);
     std::map<std::string, Host> hosts_;
     std::map<RegistrationId, AppFault> faults_;
 };

@@ -28,6 +28,12 @@ HttpLimits grant_limits(Registration const& registration, std::string const& wor
 RefreshDrive::RefreshDrive(Refresher& owner, ConnectionId id, refresh::Machine machine)
     : owner_(owner), parts_(owner.parts_), id_(std::move(id)), machine_(std::move(machine)) {}
 
+RefreshDrive::~RefreshDrive() {
+    if (pass_) {
+        owner_.gatekeeper_.gave_up(*pass_);
+    }
+}
+
 void RefreshDrive::take_answer(std::uint64_t seq, std::string attempt, Time received_at,
                                HttpResponse answer) {
     spool_seq_ = seq;
@@ -107,12 +113,13 @@ Task<refresh::Event> RefreshDrive::claim() {
         co_return refresh::NotAdmitted{ErrorCode::app_fault, std::chrono::minutes(1)};
     }
     Time const now = parts_.clock.now();
-    if (auto const closed = owner_.gatekeeper_.knock(row_->workspace, registration_->id, now)) {
-        co_return refresh::NotAdmitted{closed->code, closed->wait};
+    auto pass = owner_.gatekeeper_.knock(row_->workspace, registration_->id, now);
+    if (!pass) {
+        co_return refresh::NotAdmitted{pass.error().code, pass.error().wait};
     }
+    pass_ = std::move(*pass);
     auto room = parts_.spool.reserve();
     if (!room) {
-        owner_.gatekeeper_.gave_up(row_->workspace);
         log(LogLevel::error, "spool_full",
             "No refresh is begun, because its answer could not be kept safe.",
             {{"reason", room.error().name()}});
@@ -125,11 +132,11 @@ Task<refresh::Event> RefreshDrive::claim() {
                          attempt_, now,          refresh::Limits{}.lease};
     auto claimed = co_await parts_.vault.claim(std::move(request));
     if (!claimed) {
-        owner_.gatekeeper_.gave_up(row_->workspace);
         co_return failure_of(claimed.error());
     }
     if (!*claimed) {
-        owner_.gatekeeper_.gave_up(row_->workspace);
+        // While it waits for whoever has the claim, the door is not its own.
+        owner_.gatekeeper_.gave_up(*std::exchange(pass_, std::nullopt));
         co_return refresh::NotClaimed{};
     }
     row_ = std::move((*claimed)->row);
@@ -157,8 +164,8 @@ Task<refresh::Event> RefreshDrive::send(Instant not_after) {
         answer_ = std::move(*answer);
         co_return refresh::Answered{};
     }
-    owner_.gatekeeper_.host_failed(row_->workspace, received_at_);
     ErrorCode const code = answer.error().error.code();
+    note_failure(code);
     log(LogLevel::warning, "refresh_transport", answer.error().error.message(),
         {{"connection", id_.value()},
          {"code", info_of(code).name},
@@ -202,40 +209,60 @@ refresh::Event RefreshDrive::parse() {
     return parsed;
 }
 
+// What the host is to blame for. Our own deadline, our full queue or the guard that kept us from
+// connecting say nothing about it.
+void RefreshDrive::note_failure(ErrorCode code) {
+    bool const hosts = code == ErrorCode::upstream_unreachable ||
+                       code == ErrorCode::upstream_timeout ||
+                       code == ErrorCode::upstream_malformed ||
+                       code == ErrorCode::token_too_large || code == ErrorCode::tls_failed;
+    auto const pass = std::exchange(pass_, std::nullopt);
+    if (hosts) {
+        owner_.gatekeeper_.failed(*pass, parts_.clock.now());
+    } else {
+        owner_.gatekeeper_.gave_up(*pass);
+    }
+}
+
 void RefreshDrive::note_answer(refresh::Parsed const& parsed) {
     auto& counters = owner_.counters_;
     auto& gatekeeper = owner_.gatekeeper_;
-    if (!registration_) {
-        return;
+    auto const pass = std::exchange(pass_, std::nullopt);
+    if (!pass) {
+        return;  // a replay: what the host said to a dead run says nothing about it now
     }
+    Time const now = parts_.clock.now();
     switch (parsed.answer) {
         case AnswerClass::success:
             counters.succeeded += 1;
-            gatekeeper.succeeded(row_->workspace, registration_->id);
+            gatekeeper.succeeded(*pass, registration_->id);
             return;
         case AnswerClass::grant_dead:
-            break;
+            gatekeeper.answered(*pass);
+            return;
         case AnswerClass::client_fault: {
             counters.app_fault += 1;
             auto const fault = gatekeeper.fault_of(registration_->id);
             auto const wait = parts_.policy.operator_wait(fault ? fault->count : 0);
-            gatekeeper.app_failed(registration_->id, parsed.code, parts_.clock.now(), wait);
-            break;
+            gatekeeper.app_failed(registration_->id, parsed.code, now, wait);
+            gatekeeper.answered(*pass);
+            return;
         }
         case AnswerClass::not_spent:
             counters.not_spent += 1;
-            break;
+            gatekeeper.unsure(*pass, now);
+            return;
         case AnswerClass::maybe_spent:
         case AnswerClass::protocol_error:
             counters.maybe_spent += 1;
-            gatekeeper.host_failed(row_->workspace, parts_.clock.now());
+            gatekeeper.failed(*pass, now);
             return;
         case AnswerClass::host_blocked:
         case AnswerClass::host_misconfigured:
             counters.host_blocked += 1;
-            break;
+            gatekeeper.unsure(*pass, now);
+            return;
     }
-    gatekeeper.host_answered(row_->workspace);
 }
 
 refresh::Event RefreshDrive::publish() {

@@ -17,6 +17,9 @@ namespace brickgate {
 class RefreshDrive {
  public:
     RefreshDrive(Refresher& owner, ConnectionId id, refresh::Machine machine);
+    ~RefreshDrive();  // a pass that nothing came of is given back
+    RefreshDrive(RefreshDrive const&) = delete;
+    RefreshDrive& operator=(RefreshDrive const&) = delete;
 
     Task<Result<Connection>> run(refresh::Event first);
     // For a replay: the answer that the spool kept.
@@ -34,6 +37,7 @@ class RefreshDrive {
     Task<refresh::Event> write_failure(ReauthReason reason, ErrorCode code);
     Task<refresh::Event> write_back_off(BackOff back_off, ErrorCode code);
 
+    void note_failure(ErrorCode code);
     void note_answer(refresh::Parsed const& parsed);
     void settle_spooled();  // the generation is resolved: its answers are needed no more
     refresh::Event failure_of(Error const& error) const;
@@ -50,6 +54,7 @@ class RefreshDrive {
     std::string attempt_;
     std::optional<Connection> row_;
     std::shared_ptr<Registration const> registration_;
+    std::optional<Gatekeeper::Pass> pass_;  // until it is reported
     std::optional<RefreshToken> presented_;
     std::shared_ptr<Spool::Reservation> room_;
     std::optional<HttpResponse> answer_;

@@ -12,12 +12,16 @@ using namespace std::chrono_literals;
 class Door : public testing::Test {
  protected:
     std::string knock(std::string const& host = "a") {
-        auto const closed = gatekeeper_.knock(host, ours_, now_);
-        return closed ? std::string(info_of(closed->code).name) : "go";
+        auto const pass = gatekeeper_.knock(host, ours_, now_);
+        if (!pass) {
+            return std::string(info_of(pass.error().code).name);
+        }
+        pass_ = *pass;
+        return "go";
     }
     void fail_times(int times) {
         for (int i = 0; i < times; ++i) {
-            gatekeeper_.host_failed("a", now_);
+            gatekeeper_.failed({"a", false}, now_);
         }
     }
     void open_the_breaker() {
@@ -35,6 +39,7 @@ class Door : public testing::Test {
     Time now_ = Time(1'000'000s);
     RegistrationId ours_{"reg_1"};
     Gatekeeper gatekeeper_;
+    Gatekeeper::Pass pass_;  // the last one
 };
 
 TEST_F(Door, five_failures_in_a_row_close_it_for_this_host_only) {
@@ -47,21 +52,21 @@ TEST_F(Door, five_failures_in_a_row_close_it_for_this_host_only) {
 
 TEST_F(Door, a_success_in_between_begins_the_count_anew) {
     fail_times(4);
-    gatekeeper_.succeeded("a", ours_);
+    gatekeeper_.succeeded({"a"}, ours_);
     fail_times(4);
     EXPECT_EQ(knock(), "go");
 }
 
 TEST_F(Door, D7_the_others_follow_when_the_probe_succeeds) {
     reach_the_probe();
-    gatekeeper_.succeeded("a", ours_);
+    gatekeeper_.succeeded({"a"}, ours_);
     EXPECT_EQ(knock(), "go");
     EXPECT_EQ(knock(), "go");
 }
 
 TEST_F(Door, a_probe_that_fails_closes_it_for_longer) {
     reach_the_probe();
-    gatekeeper_.host_failed("a", now_);
+    gatekeeper_.failed({"a", true}, now_);
     now_ += 6s;
     EXPECT_EQ(knock(), "host_blocked");
     now_ += 60s;
@@ -70,7 +75,7 @@ TEST_F(Door, a_probe_that_fails_closes_it_for_longer) {
 
 TEST_F(Door, a_probe_that_reached_nobody_leaves_its_place_to_the_next) {
     reach_the_probe();
-    gatekeeper_.gave_up("a");
+    gatekeeper_.gave_up({"a", true});
     EXPECT_EQ(knock(), "go");
     EXPECT_EQ(knock(), "host_blocked");
 }
@@ -79,11 +84,44 @@ TEST_F(Door, a_wrong_client_secret_closes_it_for_the_registration_on_every_host)
     gatekeeper_.app_failed(ours_, ErrorCode::invalid_client, now_, 1min);
     EXPECT_EQ(knock("a"), "app_fault");
     EXPECT_EQ(knock("b"), "app_fault");
-    EXPECT_FALSE(gatekeeper_.knock("a", RegistrationId("reg_2"), now_));
+    EXPECT_TRUE(gatekeeper_.knock("a", RegistrationId("reg_2"), now_));
     now_ += 61s;
     EXPECT_EQ(knock(), "go") << "one tries whether it was mended";
     EXPECT_EQ(knock(), "app_fault") << "the others wait for what it learns";
-    gatekeeper_.succeeded("a", ours_);
+    gatekeeper_.succeeded({"a"}, ours_);
+    EXPECT_EQ(knock(), "go");
+}
+
+TEST_F(Door, D7_what_proves_no_health_does_not_let_the_others_follow) {
+    reach_the_probe();
+    gatekeeper_.unsure(pass_, now_);  // it answered 503, or with a page
+    EXPECT_EQ(knock(), "host_blocked");
+    now_ += 6s;
+    EXPECT_EQ(knock(), "host_blocked") << "longer than the first time";
+    now_ += 10s;
+    EXPECT_EQ(knock(), "go");
+    EXPECT_TRUE(pass_.probe);
+    gatekeeper_.answered(pass_);  // invalid_grant: an OAuth server spoke
+    EXPECT_EQ(knock(), "go");
+    EXPECT_FALSE(pass_.probe);
+}
+
+TEST_F(Door, a_busy_host_is_not_a_sick_one) {
+    for (int i = 0; i < 20; ++i) {
+        EXPECT_EQ(knock(), "go");
+        gatekeeper_.unsure(pass_, now_);
+    }
+}
+
+TEST_F(Door, what_was_sent_before_it_closed_neither_takes_the_probes_place_nor_ends_its_wait) {
+    EXPECT_EQ(knock(), "go");
+    auto const early = pass_;
+    reach_the_probe();
+    gatekeeper_.gave_up(early);
+    EXPECT_EQ(knock(), "host_blocked") << "the probe is still under way";
+    gatekeeper_.failed(early, now_);
+    EXPECT_EQ(knock(), "host_blocked");
+    gatekeeper_.gave_up({"a", true});
     EXPECT_EQ(knock(), "go");
 }
 

@@ -150,5 +150,35 @@ TEST_F(Refreshing, a_bad_record_is_told_as_such) {
     EXPECT_TRUE(http.calls.empty());
 }
 
+TEST_F(Refreshing, a_bad_token_endpoint_does_not_hold_the_probe_of_its_host) {
+    auto const bad = connect("bad");
+    auto const good = connect("good");
+    store.rows().connections.at(bad.id.value()).token_endpoint = "https://evil.example/token";
+    http.answer = [](auto const&) {
+        return broken(ErrorCode::upstream_unreachable, Sent::not_sent);
+    };
+    for (int i = 0; i < 5; ++i) {
+        (void)refresh(good);
+        clock.pass(2min);
+    }
+    http.answer = nullptr;
+    EXPECT_EQ(outcome_of(refresh(bad)), "refresh_pending") << "it was the probe";
+    EXPECT_EQ(outcome_of(refresh(good)), "refreshed");
+}
+
+TEST_F(Refreshing, our_own_faults_are_not_the_hosts) {
+    for (auto const code : {ErrorCode::request_aborted, ErrorCode::shutting_down,
+                            ErrorCode::egress_denied, ErrorCode::internal}) {
+        auto const row = connect(std::string(info_of(code).name));
+        http.answer = [code](auto const&) { return broken(code, Sent::not_sent); };
+        for (int i = 0; i < 6; ++i) {
+            (void)refresh(row);
+            clock.pass(2min);
+        }
+        EXPECT_FALSE(refresher->gatekeeper().open(host_a, clock.now() - 2min))
+            << info_of(code).name;
+    }
+}
+
 }  // namespace
 }  // namespace brickgate::testing
