@@ -107,8 +107,9 @@ AnswerClass classify_token_answer(int status, Result<TokenSet> const& parsed) {
         case ErrorCode::unauthorized_client:
         case ErrorCode::unsupported_grant_type:
         case ErrorCode::invalid_scope:
-        case ErrorCode::authorize_failed:
             return AnswerClass::client_fault;
+        case ErrorCode::authorize_failed:
+            return AnswerClass::refused;
         case ErrorCode::rate_limited:
         case ErrorCode::temporarily_unavailable:
             return AnswerClass::not_spent;

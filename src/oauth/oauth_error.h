@@ -16,6 +16,7 @@ enum class AnswerClass : std::uint8_t {
     success,
     grant_dead,          // definite: this refresh token or code will never work again
     client_fault,        // our registration is refused; the grant was not looked at
+    refused,             // another OAuth error, e.g. invalid_request: what it means, nobody knows
     not_spent,           // 429, 503: refused at the door
     maybe_spent,         // 500, 502, 504: it may have been used
     host_blocked,        // not an OAuth answer: IP list, proxy, login page

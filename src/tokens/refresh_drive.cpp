@@ -238,6 +238,7 @@ void RefreshDrive::note_answer(refresh::Parsed const& parsed) {
             gatekeeper.succeeded(*pass, registration_->id);
             return;
         case AnswerClass::grant_dead:
+        case AnswerClass::refused:
             gatekeeper.answered(*pass);
             return;
         case AnswerClass::client_fault: {
@@ -308,6 +309,8 @@ Error RefreshDrive::error_of(refresh::GiveUp const& end) const {
                 return "This grant came without a refresh token and ends with its access token.";
             case ErrorCode::app_fault:
                 return "Databricks refuses this gateway's own client registration.";
+            case ErrorCode::refresh_failed:
+                return "Databricks refuses the refresh with an error that is not known here.";
             case ErrorCode::host_blocked:
                 return "The workspace's token endpoint does not answer as an OAuth server does.";
             case ErrorCode::connection_unknown:

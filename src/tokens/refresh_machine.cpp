@@ -185,6 +185,11 @@ Action Machine::on_parsed(Parsed const& parsed, Moment const& now) {
             plan.counts = false;
             return back_off(plan, now);
         }
+        case AnswerClass::refused:
+            // One connection's trouble until it is known to be more.
+            return back_off({Spent::no, parsed.code, policy_.operator_wait(row_->fail_count),
+                             std::nullopt, ErrorCode::refresh_failed},
+                            now);
         case AnswerClass::not_spent:
             return back_off(
                 {Spent::no, parsed.code,

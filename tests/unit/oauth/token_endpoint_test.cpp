@@ -164,6 +164,8 @@ std::string_view name_of(AnswerClass answer) {
             return "grant_dead";
         case AnswerClass::client_fault:
             return "client_fault";
+        case AnswerClass::refused:
+            return "refused";
         case AnswerClass::not_spent:
             return "not_spent";
         case AnswerClass::maybe_spent:

@@ -232,6 +232,17 @@ TEST_F(Conversation, a_wrong_client_secret_kills_no_grant) {
     EXPECT_EQ(expect<GiveUp>(when(BackedOff{})).code, ErrorCode::app_fault);
 }
 
+TEST_F(Conversation, an_error_that_nobody_knows_holds_back_this_connection_only) {
+    row_.fail_count = 2;
+    reach_parse();
+    auto const write =
+        expect<WriteBackOff>(when(Parsed{AnswerClass::refused, ErrorCode::authorize_failed}));
+    EXPECT_EQ(write.back_off.spent, Spent::no);
+    EXPECT_TRUE(write.back_off.counts);
+    EXPECT_EQ(write.back_off.next_attempt_at, wall_ + 4min);
+    EXPECT_EQ(expect<GiveUp>(when(BackedOff{})).code, ErrorCode::refresh_failed);
+}
+
 TEST_F(Conversation, retry_after_of_a_429_is_the_least_wait) {
     reach_parse();
     auto const write = expect<WriteBackOff>(

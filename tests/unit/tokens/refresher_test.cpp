@@ -39,6 +39,18 @@ TEST_F(Refreshing, a_client_fault_leaves_no_back_off_on_the_connection) {
     EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
 }
 
+TEST_F(Refreshing, an_invalid_request_of_one_workspace_stops_no_other) {
+    auto const odd = connect("odd");
+    auto const other = connect("other", host_b);
+    http.answer = [&](auto const& call) {
+        return call.presented == "refresh-odd" ? refused(400, "invalid_request") : http.fresh();
+    };
+    EXPECT_EQ(outcome_of(refresh(odd)), "refresh_failed");
+    EXPECT_EQ(outcome_of(refresh(other)), "refreshed");
+    EXPECT_EQ(outcome_of(refresh(odd)), "refresh_pending");
+    EXPECT_EQ(text_of(token(odd)), "access-odd");
+}
+
 TEST_F(Refreshing, after_a_client_fault_a_row_with_an_open_intent_is_still_uncertain) {
     auto const row = connect("ada");
     http.answer = [](auto const&) {
