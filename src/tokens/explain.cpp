@@ -115,6 +115,14 @@ Explanation of_state(Connection const& row, Time now) {
                 row.last_error);
             out.who_must_act = "customer_admin";
             out.remedy = "Add the gateway's outgoing address to the workspace's IP access list.";
+            if (row.last_error == info_of(ErrorCode::tls_failed).name) {
+                out.detail =
+                    "Its certificate is not trusted, or something on the way breaks TLS. Nothing "
+                    "was sent, and the grant itself is not touched.";
+                out.who_must_act = "gateway_operator";
+                out.remedy =
+                    "Look at the log for the reason; for an own authority set tls.ca_file.";
+            }
             out.serves_tokens = row.access_expires_at > now;
             return out;
         case ConnectionState::quarantined:

@@ -313,6 +313,8 @@ Error RefreshDrive::error_of(refresh::GiveUp const& end) const {
                 return "Databricks refuses the refresh with an error that is not known here.";
             case ErrorCode::host_blocked:
                 return "The workspace's token endpoint does not answer as an OAuth server does.";
+            case ErrorCode::host_misconfigured:
+                return "The workspace's token endpoint redirects elsewhere, which is not followed.";
             case ErrorCode::connection_unknown:
                 return "There is no connection with this id.";
             case ErrorCode::shutting_down:

@@ -157,8 +157,13 @@ Action Machine::on_sent(Event const& event, Moment const& now) {
         return SpoolAnswer{};
     }
     if (auto const* not_sent = std::get_if<NotSent>(&event)) {
-        return back_off(
-            {Spent::no, not_sent->code, policy_.transient_wait(row_->fail_count, now.dice)}, now);
+        BackOffPlan plan{Spent::no, not_sent->code,
+                         policy_.transient_wait(row_->fail_count, now.dice)};
+        if (not_sent->code == ErrorCode::tls_failed) {
+            plan.state = ConnectionState::host_blocked;
+            plan.tell = ErrorCode::host_blocked;
+        }
+        return back_off(plan, now);
     }
     if (auto const* lost = std::get_if<MaybeSent>(&event)) {
         return maybe_spent(lost->code, lost->end_seen, std::nullopt, now);
@@ -198,8 +203,12 @@ Action Machine::on_parsed(Parsed const& parsed, Moment const& now) {
                 now);
         case AnswerClass::maybe_spent:
             return maybe_spent(parsed.code, true, std::nullopt, now);
-        case AnswerClass::host_blocked:
         case AnswerClass::host_misconfigured:
+            // Nothing is followed and nothing sent on; the connection stays as it is (T30).
+            return back_off({Spent::no, parsed.code, policy_.operator_wait(row_->fail_count),
+                             std::nullopt, ErrorCode::host_misconfigured},
+                            now);
+        case AnswerClass::host_blocked:
             if (parsed.may_be_spent) {
                 return maybe_spent(parsed.code, true, ConnectionState::host_blocked, now);
             }

@@ -259,6 +259,25 @@ TEST_F(Conversation, an_ip_access_list_blocks_the_host_and_not_the_grant) {
     EXPECT_EQ(write.back_off.spent, Spent::no);
 }
 
+TEST_F(Conversation, T30_a_redirect_leaves_the_connection_as_it_is) {
+    reach_parse();
+    auto const write = expect<WriteBackOff>(
+        when(Parsed{AnswerClass::host_misconfigured, ErrorCode::host_misconfigured}));
+    EXPECT_EQ(write.back_off.state, std::nullopt);
+    EXPECT_EQ(write.back_off.spent, Spent::no);
+    EXPECT_EQ(write.back_off.next_attempt_at, wall_ + 1min);
+    EXPECT_EQ(expect<GiveUp>(when(BackedOff{})).code, ErrorCode::host_misconfigured);
+}
+
+TEST_F(Conversation, D4_a_certificate_that_is_not_trusted_blocks_the_host) {
+    reach_send();
+    auto const write = expect<WriteBackOff>(when(NotSent{ErrorCode::tls_failed}));
+    EXPECT_EQ(write.back_off.state, ConnectionState::host_blocked);
+    EXPECT_EQ(write.back_off.spent, Spent::no);
+    EXPECT_EQ(write.back_off.next_attempt_at, wall_ + 1s);
+    EXPECT_EQ(expect<GiveUp>(when(BackedOff{})).code, ErrorCode::host_blocked);
+}
+
 TEST_F(Conversation, a_login_page_with_200_may_have_spent_the_token) {
     reach_parse();
     auto const write = expect<WriteBackOff>(
