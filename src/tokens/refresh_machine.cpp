@@ -196,11 +196,10 @@ Action Machine::on_parsed(Parsed const& parsed, Moment const& now) {
                              std::nullopt, ErrorCode::refresh_failed},
                             now);
         case AnswerClass::not_spent:
-            return back_off(
-                {Spent::no, parsed.code,
-                 std::max<Milliseconds>(parsed.retry_after.value_or(Seconds(0)),
-                                        policy_.transient_wait(row_->fail_count, now.dice))},
-                now);
+            return back_off({Spent::no, parsed.code,
+                             policy_.asked_wait(parsed.retry_after, row_->fail_count,
+                                                row_->access_expires_at - now.wall, now.dice)},
+                            now);
         case AnswerClass::maybe_spent:
             return maybe_spent(parsed.code, true, std::nullopt, now);
         case AnswerClass::host_misconfigured:

@@ -8,6 +8,9 @@ namespace {
 using namespace std::chrono_literals;
 // With so little left of the old access token, a repeat that ends it early costs nothing (D.6).
 constexpr Milliseconds nothing_to_lose = 60s;
+// A Retry-After is honoured up to here even if the token is over: who asks then is told to wait.
+constexpr Milliseconds least_asked_cap = 60s;
+constexpr double asked_jitter = 0.2;  // everybody was told the same moment
 
 Milliseconds scaled(Milliseconds value, double factor) {
     return Milliseconds(static_cast<std::int64_t>(static_cast<double>(value.count()) * factor));
@@ -35,6 +38,16 @@ Milliseconds RefreshPolicy::least_life(Time issued, Time expires, Seconds min_va
 
 Milliseconds RefreshPolicy::transient_wait(unsigned fail_count, double dice) const {
     return scaled(doubled(1s, fail_count, 60s), 0.8 + 0.4 * dice);
+}
+
+Milliseconds RefreshPolicy::asked_wait(std::optional<Seconds> retry_after, unsigned fail_count,
+                                       Milliseconds life_left, double dice) const {
+    Milliseconds const own = transient_wait(fail_count, dice);
+    if (!retry_after) {
+        return own;
+    }
+    Milliseconds const asked = scaled(*retry_after, 1.0 + asked_jitter * dice);
+    return std::max(own, std::min(asked, std::max(life_left - nothing_to_lose, least_asked_cap)));
 }
 
 Time RefreshPolicy::present_again_at(UnknownOutcome const& outcome, Time now, double dice) const {

@@ -37,6 +37,10 @@ struct RefreshPolicy {
 
     // 429 and 503, and failures before the first byte: 1 s * 2^n, 60 s at most, +-20 %.
     Milliseconds transient_wait(unsigned fail_count, double dice) const;
+    // The same, where the server said how long to wait: never sooner, spread a little, and not so
+    // late that the token runs out over it.
+    Milliseconds asked_wait(std::optional<Seconds> retry_after, unsigned fail_count,
+                            Milliseconds life_left, double dice) const;
     // When the same token may be presented again (D.6). The first repeat comes when the first
     // request cannot be answered any more; it can only succeed or end the old access token early,
     // so later ones wait until that one is nearly over.

@@ -243,12 +243,19 @@ TEST_F(Conversation, an_error_that_nobody_knows_holds_back_this_connection_only)
     EXPECT_EQ(expect<GiveUp>(when(BackedOff{})).code, ErrorCode::refresh_failed);
 }
 
-TEST_F(Conversation, retry_after_of_a_429_is_the_least_wait) {
+TEST_F(Conversation, D7_retry_after_of_a_429_is_the_least_wait_and_is_spread) {
     reach_parse();
     auto const write = expect<WriteBackOff>(
         when(Parsed{AnswerClass::not_spent, ErrorCode::rate_limited, Seconds(17)}));
     EXPECT_EQ(write.back_off.spent, Spent::no);
-    EXPECT_EQ(write.back_off.next_attempt_at, wall_ + 17s);
+    EXPECT_EQ(write.back_off.next_attempt_at, wall_ + 18'700ms);
+}
+
+TEST_F(Conversation, a_retry_after_of_a_day_does_not_outlast_the_token) {
+    reach_parse();
+    auto const write = expect<WriteBackOff>(
+        when(Parsed{AnswerClass::not_spent, ErrorCode::temporarily_unavailable, Seconds(86400)}));
+    EXPECT_EQ(write.back_off.next_attempt_at, row_.access_expires_at - 60s);
 }
 
 TEST_F(Conversation, an_ip_access_list_blocks_the_host_and_not_the_grant) {

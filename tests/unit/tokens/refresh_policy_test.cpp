@@ -52,6 +52,17 @@ TEST(RefreshPolicy, transient_waits_double_to_a_minute) {
     EXPECT_EQ(policy.transient_wait(40, 0.0), 48s);
 }
 
+TEST(RefreshPolicy, a_servers_wish_is_met_as_far_as_the_token_lives) {
+    RefreshPolicy const policy;
+    EXPECT_EQ(policy.asked_wait(std::nullopt, 3, 20min, 0.5), 8s);
+    EXPECT_EQ(policy.asked_wait(0s, 3, 20min, 0.5), 8s) << "our own pause is the least";
+    EXPECT_EQ(policy.asked_wait(100s, 0, 20min, 0.0), 100s) << "never sooner than asked";
+    EXPECT_EQ(policy.asked_wait(100s, 0, 20min, 0.5), 110s);
+    EXPECT_EQ(policy.asked_wait(86400s, 0, 20min, 0.5), 19min);
+    EXPECT_EQ(policy.asked_wait(86400s, 0, -5min, 0.5), 60s) << "the token is over: ask again";
+    EXPECT_EQ(policy.asked_wait(10s, 0, -5min, 0.0), 10s);
+}
+
 TEST(RefreshPolicy, a_connection_seen_to_end_is_retried_soon_and_a_time_out_late) {
     RefreshPolicy const policy;
     auto const again = [&](unsigned presented, bool end_seen, Seconds expires) {
