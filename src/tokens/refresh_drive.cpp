@@ -197,6 +197,7 @@ refresh::Event RefreshDrive::parse() {
         parsed.code = tokens.error().code();
         parsed.retry_after = tokens.error().retry_after();
         parsed.may_be_spent = answer_->status >= 200 && answer_->status < 300;
+        parsed.end_seen = answer_->status != 502 && answer_->status != 504;
         log(LogLevel::warning, "refresh_refused", tokens.error().message(),
             {{"connection", id_.value()},
              {"code", tokens.error().name()},

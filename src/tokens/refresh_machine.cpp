@@ -201,7 +201,7 @@ Action Machine::on_parsed(Parsed const& parsed, Moment const& now) {
                                                 row_->access_expires_at - now.wall, now.dice)},
                             now);
         case AnswerClass::maybe_spent:
-            return maybe_spent(parsed.code, true, std::nullopt, now);
+            return maybe_spent(parsed.code, parsed.end_seen, std::nullopt, now);
         case AnswerClass::host_misconfigured:
             // Nothing is followed and nothing sent on; the connection stays as it is (T30).
             return back_off({Spent::no, parsed.code, policy_.operator_wait(row_->fail_count),

@@ -59,6 +59,8 @@ struct Parsed {
     ErrorCode code = ErrorCode::internal;  // of success: ignored
     std::optional<Seconds> retry_after = std::nullopt;
     bool may_be_spent = false;  // a 2xx that is not OAuth: somebody took our request
+    // false: a gateway on the way spoke (502, 504), and the server may still be at work on it.
+    bool end_seen = true;
 };
 struct Saved {
     SaveOutcome outcome;

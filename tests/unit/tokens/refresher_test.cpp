@@ -51,6 +51,23 @@ TEST_F(Refreshing, an_invalid_request_of_one_workspace_stops_no_other) {
     EXPECT_EQ(text_of(token(odd)), "access-odd");
 }
 
+TEST_F(Refreshing, D6_a_gateway_on_the_way_does_not_speak_for_the_server_behind_it) {
+    struct Row {
+        int status;
+        Milliseconds least;
+        Milliseconds most;
+    };
+    for (auto const& [status, least, most] :
+         {Row{500, 1s, 3s}, Row{502, 29s, 30s}, Row{504, 29s, 30s}}) {
+        auto const row = connect(std::to_string(status));
+        http.answer = [status](auto const&) { return http_answer(status, "{}"); };
+        EXPECT_EQ(outcome_of(refresh(row)), "refresh_pending");
+        auto const wait = *row_of(row).next_attempt_at - clock.now();
+        EXPECT_GE(wait, least) << status;
+        EXPECT_LE(wait, most) << status;
+    }
+}
+
 TEST_F(Refreshing, after_a_client_fault_a_row_with_an_open_intent_is_still_uncertain) {
     auto const row = connect("ada");
     http.answer = [](auto const&) {
