@@ -48,6 +48,12 @@ EventRow connection_reauth_required(Time at, Connection const& row, ReauthReason
     return made(at, "connection.reauth_required", row.id.value(), std::move(data));
 }
 
+EventRow connection_protocol_error(Time at, Connection const& row, ErrorCode code) {
+    auto data = about(row);
+    data["code"] = info_of(code).name;
+    return made(at, "connection.protocol_error", row.id.value(), std::move(data));
+}
+
 EventRow connection_recovered(Time at, Connection const& row) {
     auto data = about(row);
     data["from"] = to_string(row.state);

@@ -18,6 +18,8 @@ EventRow login_denied(Time at, std::string const& workspace, std::string const& 
 EventRow connection_connected(Time at, Connection const& row, bool reconnected);
 EventRow connection_refreshed(Time at, Connection const& row);
 EventRow connection_reauth_required(Time at, Connection const& row, ReauthReason reason);
+// An alarm: a 2xx that cannot be read, so a token may be in it that nobody has.
+EventRow connection_protocol_error(Time at, Connection const& row, ErrorCode code);
 EventRow connection_recovered(Time at, Connection const& row);
 EventRow connection_disconnected(Time at, Connection const& row);
 EventRow registration_app_fault(Time at, RegistrationId const& registration, ErrorCode code);

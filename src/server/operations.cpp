@@ -67,6 +67,8 @@ Task<void> Operations::gather() {
     set("succeeded", counters.succeeded);
     set("not_spent", counters.not_spent);
     set("maybe_spent", counters.maybe_spent);
+    set("protocol_error", counters.protocol_error);
+    set("spool_ahead", counters.spool_ahead);
     set("reauth_required", counters.reauth_required);
     set("app_fault", counters.app_fault);
     set("host_blocked", counters.host_blocked);

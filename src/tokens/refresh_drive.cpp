@@ -206,6 +206,12 @@ refresh::Event RefreshDrive::parse() {
     } else {
         tokens_ = std::move(*tokens);
     }
+    protocol_error_ = parsed.answer == AnswerClass::protocol_error;
+    if (protocol_error_) {
+        log(LogLevel::error, "refresh_unreadable",
+            "An answer that may hold a new token cannot be read; it is kept in the spool.",
+            {{"connection", id_.value()}, {"status", answer_->status}});
+    }
     note_answer(parsed);
     return parsed;
 }
@@ -255,8 +261,11 @@ void RefreshDrive::note_answer(refresh::Parsed const& parsed) {
             gatekeeper.unsure(*pass, now);
             return;
         case AnswerClass::maybe_spent:
-        case AnswerClass::protocol_error:
             counters.maybe_spent += 1;
+            gatekeeper.failed(*pass, now);
+            return;
+        case AnswerClass::protocol_error:
+            counters.protocol_error += 1;
             gatekeeper.failed(*pass, now);
             return;
         case AnswerClass::host_blocked:

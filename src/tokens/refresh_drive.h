@@ -61,6 +61,7 @@ class RefreshDrive {
     Time received_at_{};
     std::optional<std::uint64_t> spool_seq_;
     std::optional<TokenSet> tokens_;
+    bool protocol_error_ = false;
 };
 
 }  // namespace brickgate

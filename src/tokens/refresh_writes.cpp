@@ -72,6 +72,9 @@ Task<refresh::Event> RefreshDrive::write_back_off(BackOff back_off, ErrorCode co
         row_->state != ConnectionState::host_blocked) {
         events.push_back(host_blocked(now, *row_, code));
     }
+    if (protocol_error_) {
+        events.push_back(connection_protocol_error(now, *row_, code));
+    }
     if (auto const fault = owner_.gatekeeper_.fault_of(row_->registration);
         fault && fault->count == 1 && fault->code == code) {
         events.push_back(registration_app_fault(now, row_->registration, code));

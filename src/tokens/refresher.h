@@ -30,6 +30,7 @@ struct RefreshCounters {  // read by metrics; only the control executor writes
     std::uint64_t succeeded = 0;
     std::uint64_t not_spent = 0;
     std::uint64_t maybe_spent = 0;
+    std::uint64_t protocol_error = 0;  // answers that may hold a token and cannot be read
     std::uint64_t reauth_required = 0;
     std::uint64_t app_fault = 0;
     std::uint64_t host_blocked = 0;

@@ -41,6 +41,7 @@ std::vector<EventRow> one_of_each() {
             connection_connected(at, row, true),
             connection_refreshed(at, row),
             connection_reauth_required(at, row, ReauthReason::revoked),
+            connection_protocol_error(at, row, ErrorCode::token_malformed),
             connection_recovered(at, row),
             connection_disconnected(at, row),
             registration_app_fault(at, RegistrationId("reg_1"), ErrorCode::invalid_client),
@@ -52,10 +53,11 @@ TEST(Event, names_are_dotted_and_stable) {
     for (auto const& event : one_of_each()) {
         types.push_back(event.type);
     }
-    EXPECT_EQ(types, (std::vector<std::string>{"login.denied", "connection.connected",
-                                               "connection.refreshed", "connection.reauth_required",
-                                               "connection.recovered", "connection.disconnected",
-                                               "registration.app_fault", "host.blocked"}));
+    EXPECT_EQ(types,
+              (std::vector<std::string>{
+                  "login.denied", "connection.connected", "connection.refreshed",
+                  "connection.reauth_required", "connection.protocol_error", "connection.recovered",
+                  "connection.disconnected", "registration.app_fault", "host.blocked"}));
 }
 
 TEST(Event, none_holds_a_token_a_fingerprint_or_another_servers_words) {

@@ -68,6 +68,18 @@ TEST_F(Refreshing, D6_a_gateway_on_the_way_does_not_speak_for_the_server_behind_
     }
 }
 
+TEST_F(Refreshing, D7_an_answer_that_cannot_be_read_is_kept_and_raises_an_alarm) {
+    auto const row = connect("ada");
+    http.answer = [](auto const&) {
+        return http_answer(200, R"({"access_token":"a","token_type":"mac"})");
+    };
+    EXPECT_EQ(outcome_of(refresh(row)), "refresh_pending");
+    EXPECT_EQ(name_of(row_of(row)), "uncertain");
+    EXPECT_THAT(event_types(), ::testing::ElementsAre("connection.protocol_error"));
+    EXPECT_EQ(refresher->counters().protocol_error, 1U);
+    EXPECT_EQ(spool.take_unresolved().size(), 1U);
+}
+
 TEST_F(Refreshing, after_a_client_fault_a_row_with_an_open_intent_is_still_uncertain) {
     auto const row = connect("ada");
     http.answer = [](auto const&) {
