@@ -260,6 +260,9 @@ Result<bool> MemoryTransaction::promote_alt_refresh(Fence const& fence,
     row->sealed_refresh = resealed_refresh;
     row->sealed_alt_refresh.clear();
     row->refresh_due_at = now;
+    if (resealed_access.empty()) {
+        row->access_expires_at = std::min(row->access_expires_at, now);
+    }
     enter(*row, ConnectionState::active, now);
     resolve(*row);
     return true;

@@ -318,6 +318,8 @@ Result<bool> SqliteTransaction::promote_alt_refresh(Fence const& f,
     static std::string const sql =
         "UPDATE connection SET generation = generation + 1, sealed_access = ?7, "
         "sealed_refresh = ?8, sealed_alt_refresh = x'', refresh_due_at = ?9, "
+        "access_expires_at = CASE WHEN length(?7) = 0 THEN min(access_expires_at, ?9) "
+        "ELSE access_expires_at END, "
         "next_attempt_at = NULL, "
         "state_since = CASE WHEN state = 'active' THEN state_since ELSE ?9 END, state = 'active', "
         "updated_at = ?9, " +

@@ -168,7 +168,7 @@ class StoreTransaction {
     virtual Result<bool> keep_alt_refresh(ConnectionId const& id, std::uint64_t family,
                                           std::string const& sealed) = 0;
     // alt_refresh becomes the current one as a new generation, for which the caller resealed both
-    // tokens (D.5 T5). It is due at once.
+    // tokens (D.5 T5). It is due at once. An empty access token is over as of now.
     virtual Result<bool> promote_alt_refresh(Fence const& fence, std::string const& resealed_access,
                                              std::string const& resealed_refresh, Time now) = 0;
     virtual Result<bool> back_off(Fence const& fence, BackOff const& back_off) = 0;

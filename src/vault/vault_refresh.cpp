@@ -192,16 +192,22 @@ Result<bool> Vault::promote(StoreTransaction& store, Fence const& fence) {
     Connection row = **found;
     auto refresh = envelope_.open(SealedKind::refresh_token, row.sealed_alt_refresh,
                                   identity_of(row, "alt_refresh", row.family));
-    auto access = open_access(row);
-    if (!refresh || !access) {
+    if (!refresh) {
         return false;
     }
+    auto access = open_access(row);
     TokenSet tokens;
-    tokens.access = std::move(*access);
+    if (access) {
+        tokens.access = std::move(*access);
+    }
     tokens.refresh = RefreshToken(std::move(*refresh));
     row.generation = fence.generation + 1;
     if (auto const sealed = seal_into(row, tokens, nullptr); !sealed) {
         return fail(sealed.error());
+    }
+    if (!access) {
+        row.sealed_access
+            .clear();  // a good refresh token is not given up for it: it brings another
     }
     return store.promote_alt_refresh(fence, row.sealed_access, row.sealed_refresh, clock_.now());
 }

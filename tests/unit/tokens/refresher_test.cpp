@@ -80,6 +80,13 @@ TEST_F(Refreshing, D7_an_answer_that_cannot_be_read_is_kept_and_raises_an_alarm)
     EXPECT_EQ(spool.take_unresolved().size(), 1U);
 }
 
+TEST_F(Refreshing, a_connection_whose_access_token_was_lost_with_a_promotion_is_renewed) {
+    auto const row = connect("ada");
+    store.rows().connections.at(row.id.value()).sealed_access.clear();
+    store.rows().connections.at(row.id.value()).access_expires_at = clock.now();
+    EXPECT_EQ(text_of(token(row)), "access-1");
+}
+
 TEST_F(Refreshing, after_a_client_fault_a_row_with_an_open_intent_is_still_uncertain) {
     auto const row = connect("ada");
     http.answer = [](auto const&) {

@@ -409,6 +409,19 @@ TYPED_TEST_P(StoreClaims, an_alternative_becomes_a_new_generation) {
     EXPECT_FALSE(this->keep_alternative(other_family, "late"));
 }
 
+TYPED_TEST_P(StoreClaims, an_alternative_without_access_token_serves_nothing_until_it_is_renewed) {
+    auto const row = this->insert(sample());
+    ASSERT_TRUE(this->keep_alternative(row, "other"));
+    auto const claimed = this->claim(claim_of(row)).value();
+    EXPECT_TRUE(this->run([&](StoreTransaction& rows) {
+        return rows.promote_alt_refresh(fence_of(claimed), "", "the other refresh", now);
+    }));
+    auto const after = this->find(row).value();
+    EXPECT_EQ(after.sealed_access, "");
+    EXPECT_EQ(after.access_expires_at, now);
+    EXPECT_EQ(after.refresh_due_at, now);
+}
+
 TYPED_TEST_P(StoreClaims, a_new_sign_in_replaces_the_family_once) {
     auto row = sample();
     row.state = ConnectionState::reauth_required;
@@ -493,7 +506,9 @@ REGISTER_TYPED_TEST_SUITE_P(
     D7_a_back_off_that_does_not_count_leaves_an_open_presentation_open,
     a_back_off_keeps_an_older_open_presentation, a_back_off_of_what_may_be_spent_keeps_the_intent,
     a_blocked_host_is_a_state_that_was_asked_for, a_definite_failure_ends_the_grant_with_its_reason,
-    an_alternative_becomes_a_new_generation, a_new_sign_in_replaces_the_family_once,
+    an_alternative_becomes_a_new_generation,
+    an_alternative_without_access_token_serves_nothing_until_it_is_renewed,
+    a_new_sign_in_replaces_the_family_once,
     a_refresh_of_the_old_family_can_do_nothing_to_the_new_one,
     a_restart_finds_the_intents_of_its_node);
 

@@ -154,6 +154,27 @@ TEST_F(VaultTest, an_alternative_is_promoted_instead_of_giving_up) {
     EXPECT_THAT(event_types(), ::testing::ElementsAre("connection.made"));
 }
 
+TEST_F(VaultTest, an_alternative_is_promoted_though_the_access_token_does_not_open) {
+    auto const row = connect("access-1", "refresh-1");
+    auto const first = claim(row, "try1");
+    auto const second = claim(row, "try2");
+    auto const won = run_task(vault_.save((*second)->row, "try2", fresh("access-2", "refresh-2"),
+                                          &(*second)->refresh_token, {}));
+    (void)run_task(vault_.save((*first)->row, "try1", fresh("access-3", "refresh-3"),
+                               &(*first)->refresh_token, {}));
+    store_.rows().connections.at(row.id.value()).sealed_access[40] ^= 1;
+    auto const third = claim(*won->row, "try3");
+    auto const failed = run_task(
+        vault_.fail_fenced(fence_of((*third)->row), ReauthReason::revoked, "invalid_grant", {}));
+    EXPECT_TRUE(failed->promoted);
+    auto const kept = row_of(row.id);
+    EXPECT_EQ(kept.state, ConnectionState::active);
+    EXPECT_EQ(plain(vault_.open_refresh(kept)), "refresh-3");
+    EXPECT_TRUE(kept.sealed_access.empty());
+    EXPECT_LE(kept.access_expires_at, clock_.now()) << "nothing is served before it is renewed";
+    EXPECT_EQ(kept.refresh_due_at, clock_.now());
+}
+
 TEST_F(VaultTest, an_alternative_that_does_not_open_is_none) {
     auto const row = connect("access-1", "refresh-1");
     store_.rows().connections.at(row.id.value()).sealed_alt_refresh = "nonsense";
