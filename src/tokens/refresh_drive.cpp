@@ -34,11 +34,11 @@ RefreshDrive::~RefreshDrive() {
     }
 }
 
-void RefreshDrive::take_answer(std::uint64_t seq, std::string attempt, Time received_at,
+void RefreshDrive::take_answer(std::uint64_t seq, std::string attempt, Time asked_at,
                                HttpResponse answer) {
     spool_seq_ = seq;
     attempt_ = std::move(attempt);
-    received_at_ = received_at;
+    asked_at_ = asked_at;
     answer_ = std::move(answer);
 }
 
@@ -157,8 +157,8 @@ Task<refresh::Event> RefreshDrive::send(Instant not_after) {
     if (row_->intent && row_->intent->presented > 1) {
         owner_.counters_.presented_again += 1;
     }
+    asked_at_ = parts_.clock.now();
     auto answer = co_await parts_.http.send(std::move(request), std::move(limits));
-    received_at_ = parts_.clock.now();
     if (answer) {
         failpoint("K8");
         answer_ = std::move(*answer);
@@ -181,7 +181,7 @@ Task<refresh::Event> RefreshDrive::send(Instant not_after) {
 Task<refresh::Event> RefreshDrive::spool_answer() {
     SpoolIdentity identity{SpoolKind::refresh, id_.value(), row_->family, row_->generation,
                            attempt_};
-    auto seq = co_await parts_.spool.append(room_, std::move(identity), received_at_,
+    auto seq = co_await parts_.spool.append(room_, std::move(identity), asked_at_,
                                             encode_answer(*answer_));
     if (!seq) {
         co_return refresh::SpoolFailed{};
@@ -191,7 +191,7 @@ Task<refresh::Event> RefreshDrive::spool_answer() {
 }
 
 refresh::Event RefreshDrive::parse() {
-    auto tokens = parse_token_response(*answer_, received_at_);
+    auto tokens = parse_token_response(*answer_, asked_at_);
     refresh::Parsed parsed{classify_token_answer(answer_->status, tokens)};
     if (!tokens) {
         parsed.code = tokens.error().code();
@@ -280,7 +280,7 @@ refresh::Event RefreshDrive::publish() {
     // What the row will say once it is saved: the token is on disk, so callers may have it already.
     Connection ahead = *row_;
     ahead.generation += 1;
-    ahead.access_issued_at = received_at_;
+    ahead.access_issued_at = asked_at_;
     ahead.access_expires_at = tokens_->expires_at;
     ahead.token_type = tokens_->token_type;
     if (tokens_->scopes) {

@@ -23,7 +23,7 @@ class RefreshDrive {
 
     Task<Result<Connection>> run(refresh::Event first);
     // For a replay: the answer that the spool kept.
-    void take_answer(std::uint64_t seq, std::string attempt, Time received_at, HttpResponse answer);
+    void take_answer(std::uint64_t seq, std::string attempt, Time asked_at, HttpResponse answer);
 
  private:
     Task<refresh::Event> perform(refresh::Action action);
@@ -58,7 +58,8 @@ class RefreshDrive {
     std::optional<RefreshToken> presented_;
     std::shared_ptr<Spool::Reservation> room_;
     std::optional<HttpResponse> answer_;
-    Time received_at_{};
+    Time asked_at_{};  // from when the token's life is counted: it was not issued before, and the
+                       // answer may have been on its way for long
     std::optional<std::uint64_t> spool_seq_;
     std::optional<TokenSet> tokens_;
     bool protocol_error_ = false;

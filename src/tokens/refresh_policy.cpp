@@ -8,6 +8,7 @@ namespace {
 using namespace std::chrono_literals;
 // With so little left of the old access token, a repeat that ends it early costs nothing (D.6).
 constexpr Milliseconds nothing_to_lose = 60s;
+constexpr Milliseconds refused_from = 30s;  // Databricks refuses tokens in their last 30 s
 // A Retry-After is honoured up to here even if the token is over: who asks then is told to wait.
 constexpr Milliseconds least_asked_cap = 60s;
 constexpr double asked_jitter = 0.2;  // everybody was told the same moment
@@ -34,6 +35,10 @@ Milliseconds RefreshPolicy::least_life(Time issued, Time expires, Seconds min_va
     Milliseconds const margin = std::min(serve_margin, life / 5);
     Milliseconds const wish = std::min<Milliseconds>(min_valid, life / 2);
     return std::max(margin, wish);
+}
+
+Milliseconds RefreshPolicy::last_use(Time issued, Time expires) const {
+    return std::min(refused_from, std::max(Milliseconds(0), expires - issued) / 10);
 }
 
 Milliseconds RefreshPolicy::transient_wait(unsigned fail_count, double dice) const {

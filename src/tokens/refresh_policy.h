@@ -35,6 +35,9 @@ struct RefreshPolicy {
     // be refreshed by every call that asks for more.
     Milliseconds least_life(Time issued, Time expires, Seconds min_valid) const;
 
+    // The life below which a token is worth nothing: never handed out, whatever else fails.
+    Milliseconds last_use(Time issued, Time expires) const;
+
     // 429 and 503, and failures before the first byte: 1 s * 2^n, 60 s at most, +-20 %.
     Milliseconds transient_wait(unsigned fail_count, double dice) const;
     // The same, where the server said how long to wait: never sooner, spread a little, and not so

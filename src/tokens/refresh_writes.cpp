@@ -10,9 +10,9 @@ namespace brickgate {
 NewTokens RefreshDrive::new_tokens() {
     NewTokens fresh;
     fresh.tokens = tokens_->clone();
-    fresh.received_at = received_at_;
+    fresh.received_at = asked_at_;
     fresh.refresh_due_at =
-        parts_.policy.due_at(received_at_, tokens_->expires_at, parts_.random.unit());
+        parts_.policy.due_at(asked_at_, tokens_->expires_at, parts_.random.unit());
     return fresh;
 }
 

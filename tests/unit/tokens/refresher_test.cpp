@@ -87,6 +87,24 @@ TEST_F(Refreshing, a_connection_whose_access_token_was_lost_with_a_promotion_is_
     EXPECT_EQ(text_of(token(row)), "access-1");
 }
 
+TEST_F(Refreshing, a_tokens_life_is_counted_from_the_question_not_from_the_answer) {
+    auto const row = connect("ada");
+    http.latency = [](auto const&) { return 19s; };
+    auto const asked_at = clock.now();
+    EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
+    EXPECT_EQ(row_of(row).access_expires_at, asked_at + 1h);
+    EXPECT_EQ(token(row)->expires_at, asked_at + 1h);
+}
+
+TEST_F(Refreshing, a_token_that_databricks_refuses_by_now_is_not_handed_out) {
+    auto const row = connect("ada");
+    http.answer = [](auto const&) { return refused(503, "temporarily_unavailable"); };
+    clock.pass(59min + 5s);
+    EXPECT_EQ(text_of(token(row)), "access-ada");
+    clock.pass(25s);
+    EXPECT_EQ(text_of(token(row)), "refresh_pending");
+}
+
 TEST_F(Refreshing, after_a_client_fault_a_row_with_an_open_intent_is_still_uncertain) {
     auto const row = connect("ada");
     http.answer = [](auto const&) {

@@ -68,14 +68,25 @@ TEST_F(Cache, what_was_ended_does_not_come_back) {
     EXPECT_EQ(use(), "of a new sign-in");
 }
 
-TEST_F(Cache, a_token_in_its_last_minute_is_renewed_first_and_an_expired_one_is_never_given) {
+TEST_F(Cache, a_token_in_its_last_minute_is_renewed_first_and_in_its_last_half_never_given) {
     put("token", 1, 1);
     now_ += 58min + 59s;
     EXPECT_EQ(use(), "token");
     now_ += 2s;
     EXPECT_EQ(use(), "none");
     EXPECT_EQ(use_any(), "token");
-    now_ += 1min;
+    now_ += 28s;
+    EXPECT_EQ(use_any(), "token");
+    now_ += 1s;
+    EXPECT_EQ(use_any(), "none") << "Databricks refuses it now";
+}
+
+TEST_F(Cache, the_last_half_minute_shrinks_with_the_life) {
+    put("token", 1, 1, 20s);
+    now_ += 17s;
+    EXPECT_EQ(use(), "none");
+    EXPECT_EQ(use_any(), "token");
+    now_ += 1s;
     EXPECT_EQ(use_any(), "none");
 }
 
