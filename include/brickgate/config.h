@@ -46,6 +46,9 @@ struct Config {
         std::string jwks_uri;
         bool nonce_required = false;                // refuse an id_token that lacks our nonce
         std::vector<std::string> allowed_networks;  // CIDRs of private-link addresses
+        // As the app connection has them in the account console; 0: unknown.
+        std::chrono::seconds refresh_token_life{0};
+        std::chrono::seconds session_life{0};
     } databricks;
 
     struct App {
@@ -65,6 +68,7 @@ struct Config {
         std::chrono::seconds lead_max{1200};      // before expiry, or half the life if shorter
         std::chrono::seconds serve_margin{60};    // with less left it is renewed before it is given
         std::chrono::seconds uncertain_wait{30};  // after an answer that may have been lost
+        std::string uncertain_retry = "early";    // early | late: when the old token is nearly over
         unsigned concurrency = 8;                 // refreshes in flight at once
     } refresh;
 

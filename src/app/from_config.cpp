@@ -40,6 +40,8 @@ std::shared_ptr<Registration const> make_registration(Config const& config) {
     }
     registration->nonce_required = databricks.nonce_required;
     registration->allowed_networks = databricks.allowed_networks;
+    registration->refresh_token_life = databricks.refresh_token_life;
+    registration->session_life = databricks.session_life;
     return registration;
 }
 

@@ -15,6 +15,7 @@ RefreshPolicy policy_of(Config const& config) {
     policy.lead_max = config.refresh.lead_max;
     policy.serve_margin = config.refresh.serve_margin;
     policy.uncertain_wait = config.refresh.uncertain_wait;
+    policy.uncertain_retry_late = config.refresh.uncertain_retry == "late";
     return policy;
 }
 

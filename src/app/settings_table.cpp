@@ -239,6 +239,15 @@ std::vector<Setting> databricks_settings() {
         list<&C::databricks, &C::Databricks::allowed_networks>(
             "databricks", "allowed_networks",
             "networks (CIDR) of private-link addresses that may be connected to"),
+        seconds<&C::databricks, &C::Databricks::refresh_token_life>(
+            "databricks", "refresh_token_life",
+            "life of a refresh token in seconds, as the account console has it; 0: unknown", 0,
+            31536000),
+        seconds<&C::databricks, &C::Databricks::session_life>(
+            "databricks", "session_life",
+            "seconds after a sign-in at which the account ends it whatever is refreshed; 0: "
+            "unknown or never",
+            0, 315360000),
     };
 }
 
@@ -279,6 +288,11 @@ std::vector<Setting> other_settings() {
         seconds<&C::refresh, &C::Refresh::uncertain_wait>(
             "refresh", "uncertain_wait",
             "seconds to wait after a refresh whose answer may have been lost", 1, 600),
+        choice(text<&C::refresh, &C::Refresh::uncertain_retry>(
+                   "refresh", "uncertain_retry", "",
+                   "when that refresh is tried once more: early (after `uncertain_wait`), or late "
+                   "(when the old token is nearly over)"),
+               {"early", "late"}),
         count<&C::refresh, &C::Refresh::concurrency>("refresh", "concurrency",
                                                      "refreshes in flight at once", 1, 256),
         text<&C::tls, &C::Tls::cert_file>(

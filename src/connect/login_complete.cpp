@@ -117,6 +117,12 @@ Task<Login::Completed> Login::complete(Context context, HttpResponse answer, Tim
     wanted.token_endpoint = context.token_endpoint;
     wanted.scopes = granted;
     wanted.last_attempt = context.attempt;
+    if (registration->session_life > Seconds(0)) {
+        wanted.session_ends_at = received_at + registration->session_life;
+    }
+    if (registration->refresh_token_life > Seconds(0) && tokens->refresh) {
+        wanted.refresh_expires_at = received_at + registration->refresh_token_life;
+    }
     LoginFinished finished;
     finished.return_to = context.return_to;
     finished.session_only = !tokens->refresh.has_value();
@@ -183,6 +189,7 @@ Task<Result<Connection>> Login::keep_once(Connection const& wanted, TokenSet con
     NewTokens fresh;
     fresh.tokens = tokens.clone();
     fresh.received_at = received_at;
+    fresh.refresh_expires_at = wanted.refresh_expires_at;
     fresh.refresh_due_at = parts_.refresh_due(received_at, tokens.expires_at);
     Connection next = wanted;
     next.generation = old ? old->generation + 1 : 1;

@@ -4,6 +4,7 @@
 // learn our secret, which scopes we may ask for, where the person comes back to. Immutable after
 // start; any thread.
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,10 @@ struct Registration {
     // openid was asked and no id_token came: refuse (T17), or ask SCIM Me who signed in.
     bool id_token_required = true;
     std::vector<std::string> allowed_networks;
+    // What the account console says and no client can read; 0: unknown. They date nothing but the
+    // reason that is given when a grant has ended.
+    std::chrono::seconds refresh_token_life{0};  // from the issue of each refresh token
+    std::chrono::seconds session_life{0};        // from the sign-in
 };
 
 }  // namespace brickgate

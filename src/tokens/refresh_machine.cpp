@@ -265,11 +265,7 @@ Action Machine::on_store_down(Moment const& now) {
 
 Action Machine::maybe_spent(ErrorCode code, bool end_seen, std::optional<ConnectionState> state,
                             Moment const& now) {
-    UnknownOutcome outcome{1, end_seen, now.wall, row_->access_expires_at};
-    if (row_->intent) {
-        outcome.presented = row_->intent->presented;
-        outcome.presented_at = row_->intent->at;
-    }
+    auto const outcome = UnknownOutcome::of(*row_, end_seen, now.wall);
     Milliseconds const pause = policy_.present_again_at(outcome, now.wall, now.dice) - now.wall;
     return back_off({Spent::maybe, code, pause, state, ErrorCode::refresh_pending}, now);
 }

@@ -8,6 +8,7 @@ namespace {
 using namespace std::chrono_literals;
 // With so little left of the old access token, a repeat that ends it early costs nothing (D.6).
 constexpr Milliseconds nothing_to_lose = 60s;
+constexpr unsigned known_to_be_reusable = 3;
 constexpr Milliseconds refused_from = 30s;  // Databricks refuses tokens in their last 30 s
 // A Retry-After is honoured up to here even if the token is over: who asks then is told to wait.
 constexpr Milliseconds least_asked_cap = 60s;
@@ -23,6 +24,16 @@ Milliseconds doubled(Milliseconds first, unsigned times, Milliseconds most) {
 }
 
 }  // namespace
+
+UnknownOutcome UnknownOutcome::of(Connection const& row, bool end_seen, Time now) {
+    UnknownOutcome out{
+        1, end_seen, now, row.access_expires_at, row.fail_count, row.same_refresh_token_count};
+    if (row.intent) {
+        out.presented = row.intent->presented;
+        out.presented_at = row.intent->at;
+    }
+    return out;
+}
 
 Time RefreshPolicy::due_at(Time issued, Time expires, double dice) const {
     Milliseconds const life = std::max(Milliseconds(0), expires - issued);
@@ -56,11 +67,15 @@ Milliseconds RefreshPolicy::asked_wait(std::optional<Seconds> retry_after, unsig
 }
 
 Time RefreshPolicy::present_again_at(UnknownOutcome const& outcome, Time now, double dice) const {
-    if (outcome.presented <= 1) {
+    if (outcome.same_refresh_token_count >= known_to_be_reusable) {
+        return now + transient_wait(outcome.fail_count, dice);
+    }
+    if (outcome.presented <= 1 && !uncertain_retry_late) {
         return outcome.end_seen ? now + 1s + scaled(2s, dice)
                                 : std::max(now + 1s, outcome.presented_at + uncertain_wait);
     }
-    Milliseconds const pause = doubled(30s, outcome.presented - 2, 10min);
+    unsigned const repeats = outcome.presented <= 1 ? 0 : outcome.presented - 2;
+    Milliseconds const pause = doubled(30s, repeats, 10min);
     return std::max(now + pause, outcome.access_expires_at - nothing_to_lose);
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "vault/connection.h"
 
 namespace brickgate {
 
@@ -18,6 +19,10 @@ struct UnknownOutcome {
     bool end_seen = false;   // a reset, an EOF or the server's own answer: no time-out, no crash
     Time presented_at{};
     Time access_expires_at{};
+    unsigned fail_count = 0;
+    unsigned same_refresh_token_count = 0;  // answers in a row that brought no other one
+
+    static UnknownOutcome of(Connection const& row, bool end_seen, Time now);
 };
 
 struct RefreshPolicy {
@@ -25,7 +30,8 @@ struct RefreshPolicy {
     Milliseconds serve_margin =
         std::chrono::seconds(60);  // Databricks refuses tokens in their last 30 s
     Milliseconds uncertain_wait =
-        std::chrono::seconds(30);  // a lost answer: within every known grace period
+        std::chrono::seconds(30);       // a lost answer: within every known grace period
+    bool uncertain_retry_late = false;  // no repeat before the old token is nearly over
     double jitter = 0.10;
 
     // `dice` in [0, 1) spreads the moment over +-10 % of the lead.
@@ -46,7 +52,8 @@ struct RefreshPolicy {
                             Milliseconds life_left, double dice) const;
     // When the same token may be presented again (D.6). The first repeat comes when the first
     // request cannot be answered any more; it can only succeed or end the old access token early,
-    // so later ones wait until that one is nearly over.
+    // so later ones wait until that one is nearly over. A server that has given the same refresh
+    // token three times spends none: repeats are free.
     Time present_again_at(UnknownOutcome const& outcome, Time now, double dice) const;
     // Wrong client, wrong host: 1, 2, 4 ... 60 min, for what a person has to mend.
     Milliseconds operator_wait(unsigned fail_count) const;

@@ -11,6 +11,13 @@ NewTokens RefreshDrive::new_tokens() {
     NewTokens fresh;
     fresh.tokens = tokens_->clone();
     fresh.received_at = asked_at_;
+    // Counted from its issue: an old one that is kept goes on ageing.
+    bool const rotated = tokens_->refresh &&
+                         !(presented_ && tokens_->refresh->secret().ct_equal(presented_->secret()));
+    fresh.refresh_expires_at = row_->refresh_expires_at;
+    if (rotated && registration_ && registration_->refresh_token_life > Seconds(0)) {
+        fresh.refresh_expires_at = asked_at_ + registration_->refresh_token_life;
+    }
     fresh.refresh_due_at =
         parts_.policy.due_at(asked_at_, tokens_->expires_at, parts_.random.unit());
     return fresh;

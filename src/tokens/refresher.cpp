@@ -300,8 +300,7 @@ Task<Result<void>> Refresher::resolve_intents() {
                           row.lease.epoch, row.intent->node, row.intent->attempt};
         BackOff note;
         note.spent = Spent::maybe;
-        UnknownOutcome const outcome{row.intent->presented, false, row.intent->at,
-                                     row.access_expires_at};
+        auto const outcome = UnknownOutcome::of(row, false, now);
         note.next_attempt_at = parts_.policy.present_again_at(outcome, now, parts_.random.unit());
         note.last_error = std::string(info_of(ErrorCode::outcome_unknown).name);
         note.now = now;

@@ -77,6 +77,24 @@ TEST(RefreshPolicy, a_connection_seen_to_end_is_retried_soon_and_a_time_out_late
     EXPECT_EQ(again(20, true, 60s), 10min);
 }
 
+TEST(RefreshPolicy, D6_late_skips_the_first_chance) {
+    RefreshPolicy policy;
+    policy.uncertain_retry_late = true;
+    UnknownOutcome const seen_to_end{1, true, at(0s), at(1h)};
+    EXPECT_EQ(policy.present_again_at(seen_to_end, at(20s), 0.5), at(59min));
+}
+
+TEST(RefreshPolicy, D6_a_server_that_spends_no_token_is_asked_again_at_once) {
+    for (bool const late : {false, true}) {
+        RefreshPolicy policy;
+        policy.uncertain_retry_late = late;
+        UnknownOutcome outcome{4, false, at(0s), at(1h), 2, 3};
+        EXPECT_EQ(policy.present_again_at(outcome, at(20s), 0.5), at(24s));
+        outcome.same_refresh_token_count = 2;
+        EXPECT_EQ(policy.present_again_at(outcome, at(20s), 0.5), at(59min));
+    }
+}
+
 TEST(RefreshPolicy, what_a_person_must_mend_is_asked_for_ever_more_seldom) {
     RefreshPolicy const policy;
     EXPECT_EQ(policy.operator_wait(0), 1min);

@@ -105,6 +105,28 @@ TEST_F(Refreshing, a_token_that_databricks_refuses_by_now_is_not_handed_out) {
     EXPECT_EQ(text_of(token(row)), "refresh_pending");
 }
 
+TEST_F(Refreshing, a_grant_that_ended_by_the_clock_says_which_one) {
+    auto const known = registration("reg_1");
+    known->refresh_token_life = 24h * 7;
+    registrations = {known};
+    auto const row = connect("ada");
+    EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
+    auto const expires_at = row_of(row).refresh_expires_at;
+    ASSERT_TRUE(expires_at);
+    EXPECT_NEAR(static_cast<double>((*expires_at - clock.now()).count()), 7 * 86'400'000.0, 1000.0);
+    // An answer without a refresh token does not make the old one younger.
+    http.answer = [](auto const&) {
+        return http_answer(200, R"({"access_token":"a","token_type":"Bearer","expires_in":3600})");
+    };
+    clock.pass(24h);
+    EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
+    EXPECT_EQ(row_of(row).refresh_expires_at, expires_at);
+    clock.pass(24h * 7);
+    http.answer = [](auto const&) { return refused(400, "invalid_grant"); };
+    EXPECT_EQ(outcome_of(refresh(row)), "reauth_required");
+    EXPECT_EQ(row_of(row).reason, ReauthReason::expired_idle);
+}
+
 TEST_F(Refreshing, after_a_client_fault_a_row_with_an_open_intent_is_still_uncertain) {
     auto const row = connect("ada");
     http.answer = [](auto const&) {
