@@ -70,6 +70,8 @@ struct Config {
         std::chrono::seconds uncertain_wait{30};  // after an answer that may have been lost
         std::string uncertain_retry = "early";    // early | late: when the old token is nearly over
         unsigned concurrency = 8;                 // refreshes in flight at once
+        unsigned rate = 50;                       // refreshes a second, ahead of time or asked for
+        unsigned host_rate = 5;                   // of these to one workspace
     } refresh;
 
     struct Proxy {

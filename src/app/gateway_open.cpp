@@ -123,12 +123,21 @@ void Gateway::Parts::open_domain() {
     auto const policy = policy_of(config);
     discovery = std::make_unique<Discovery>(*http, clock);
     cache = std::make_unique<TokenCache>(random, policy);
-    Refresher::Parts refresher_parts{
-        registrations, *vault, *spool, *http,          *cache,         clock,
-        random,        timers, policy, folder->node(), folder->boot(), config.refresh.concurrency};
+    Refresher::Parts refresher_parts{registrations,
+                                     *vault,
+                                     *spool,
+                                     *http,
+                                     *cache,
+                                     clock,
+                                     random,
+                                     timers,
+                                     policy,
+                                     folder->node(),
+                                     folder->boot(),
+                                     config.refresh.concurrency,
+                                     RefreshRates{config.refresh.host_rate, config.refresh.rate}};
     refresher = std::make_unique<Refresher>(std::move(refresher_parts));
-    scheduler =
-        std::make_unique<Scheduler>(*refresher, *vault, clock, timers, config.refresh.concurrency);
+    scheduler = std::make_unique<Scheduler>(*refresher, *vault, clock, timers);
     Login::Parts login_parts{.registrations = registrations,
                              .vault = *vault,
                              .spool = *spool,

@@ -295,6 +295,9 @@ std::vector<Setting> other_settings() {
                {"early", "late"}),
         count<&C::refresh, &C::Refresh::concurrency>("refresh", "concurrency",
                                                      "refreshes in flight at once", 1, 256),
+        count<&C::refresh, &C::Refresh::rate>("refresh", "rate", "refreshes a second", 1, 1000),
+        count<&C::refresh, &C::Refresh::host_rate>("refresh", "host_rate",
+                                                   "refreshes a second at one workspace", 1, 1000),
         text<&C::tls, &C::Tls::cert_file>(
             "tls", "cert_file", "",
             "PEM file of the listeners' certificate and its chain; with it they speak TLS. Read "

@@ -10,6 +10,7 @@ constexpr unsigned failures_to_open = 5;  // D.7
 constexpr Milliseconds first_pause = 5s;  // short: the refresh came minutes ahead of the need
 constexpr Milliseconds longest_pause = 2min;
 constexpr Milliseconds wait_for_probe = 1s;
+constexpr std::size_t budgets_max = 10'000;     // hosts; those with nothing to wait for are dropped
 constexpr Milliseconds wait_for_mending = 30s;  // longer than one refresh takes
 
 }  // namespace
@@ -28,6 +29,11 @@ std::expected<Gatekeeper::Pass, Gatekeeper::Closed> Gatekeeper::knock(
     if (open && state->second.probing) {
         return std::unexpected(Closed{ErrorCode::host_blocked, wait_for_probe});
     }
+    if (auto const wait = budget_wait(host, now); wait > Milliseconds(0)) {
+        return std::unexpected(Closed{ErrorCode::refresh_pending, wait});
+    }
+    budgets_[host].take(now, rates_.per_host);
+    all_.take(now, rates_.all);
     if (open) {
         state->second.probing = true;
     }
@@ -37,6 +43,27 @@ std::expected<Gatekeeper::Pass, Gatekeeper::Closed> Gatekeeper::knock(
         fault->second.retry_at = now + wait_for_mending;
     }
     return Pass{host, open};
+}
+
+Milliseconds Gatekeeper::Budget::wait(Time now, unsigned rate) const {
+    Milliseconds const burst = Milliseconds(1s) - Milliseconds(1s) / rate;
+    // A clock that was set back must not lock the door.
+    return next > now + 1s ? Milliseconds(0) : std::max(Milliseconds(0), next - burst - now);
+}
+
+void Gatekeeper::Budget::take(Time now, unsigned rate) {
+    bool const set_back = next > now + 1s;
+    next = (set_back ? now : std::max(next, now)) + Milliseconds(1s) / rate;
+}
+
+Milliseconds Gatekeeper::budget_wait(std::string const& host, Time now) {
+    if (budgets_.size() > budgets_max) {
+        std::erase_if(budgets_, [&](auto const& entry) { return entry.second.next <= now; });
+    }
+    auto const known = budgets_.find(host);
+    auto const own =
+        known == budgets_.end() ? Milliseconds(0) : known->second.wait(now, rates_.per_host);
+    return std::max(own, all_.wait(now, rates_.all));
 }
 
 void Gatekeeper::succeeded(Pass const& pass, RegistrationId const& registration) {

@@ -18,10 +18,18 @@
 
 namespace brickgate {
 
+struct RefreshRates {  // refreshes a second (D.9)
+    unsigned per_host = 5;
+    unsigned all = 50;
+};
+
 class Gatekeeper {
  public:
+    explicit Gatekeeper(RefreshRates rates = {}) : rates_(rates) {}
+
     struct Closed {
-        ErrorCode code;  // host_blocked: the breaker; app_fault: the registration
+        // host_blocked: the breaker; app_fault: the registration; refresh_pending: too many at once
+        ErrorCode code;
         Milliseconds wait;
     };
     // Every pass is reported back once, with what came of it.
@@ -57,7 +65,17 @@ class Gatekeeper {
         std::optional<Time> open_until;
         bool probing = false;
     };
+    // A second's worth may come at once, then one every `interval`.
+    struct Budget {
+        Time next{};  // when the one after the last would be due at an even pace
+        Milliseconds wait(Time now, unsigned rate) const;
+        void take(Time now, unsigned rate);
+    };
     void close(Host& state, Time now);
+    Milliseconds budget_wait(std::string const& host, Time now);
+    RefreshRates rates_;
+    Budget all_;
+    std::map<std::string, Budget> budgets_;
     std::map<std::string, Host> hosts_;
     std::map<RegistrationId, AppFault> faults_;
 };

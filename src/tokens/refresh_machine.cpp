@@ -136,10 +136,12 @@ Action Machine::on_claim(Event const& event, Moment const& now) {
         state_ = State::sending;
         return Send{claim_started_ + limits_.send_before};
     }
-    if (auto const* refused = std::get_if<NotAdmitted>(&event)) {
+    auto const* const refused = std::get_if<NotAdmitted>(&event);
+    bool const its_turn_comes = refused && refused->code == ErrorCode::refresh_pending;
+    if (refused && !its_turn_comes) {
         return give_up(refused->code, up_to_seconds(refused->wait));
     }
-    if (!std::holds_alternative<NotClaimed>(event)) {
+    if (!refused && !std::holds_alternative<NotClaimed>(event)) {
         return wrong_order();
     }
     if (!poll_until_) {
@@ -148,7 +150,7 @@ Action Machine::on_claim(Event const& event, Moment const& now) {
     if (now.steady >= *poll_until_) {
         return give_up(ErrorCode::refresh_pending, Seconds(2));
     }
-    return wait(limits_.poll, State::loading, Load{});
+    return wait(its_turn_comes ? refused->wait : limits_.poll, State::loading, Load{});
 }
 
 Action Machine::on_sent(Event const& event, Moment const& now) {

@@ -39,7 +39,7 @@ struct Loaded {
 struct NotAdmitted {
     ErrorCode code;
     Milliseconds wait{};
-};  // breaker, registration, full spool
+};  // breaker, registration, full spool; refresh_pending: its turn comes after the wait
 struct Claimed {
     Connection row;
 };

@@ -12,6 +12,7 @@ namespace brickgate {
 namespace {
 
 using namespace std::chrono_literals;
+constexpr unsigned host_share = 4;             // of all places, the part that one host may take
 constexpr Milliseconds caller_patience = 30s;  // longer than one refresh: 5 s connect, 20 s in all
 
 Error error_of_state(Connection const& row) {
@@ -53,7 +54,8 @@ Error unknown_connection() {
 
 }  // namespace
 
-Refresher::Refresher(Parts parts) : parts_(std::move(parts)), slots_(parts_.concurrency_max) {}
+Refresher::Refresher(Parts parts)
+    : parts_(std::move(parts)), gatekeeper_(parts_.rates), slots_(parts_.concurrency_max) {}
 
 Refresher::~Refresher() = default;
 
@@ -166,9 +168,30 @@ Task<Refresher::Outcome> Refresher::join(ConnectionId id, std::uint64_t generati
 
 Task<Refresher::Outcome> Refresher::fly(ConnectionId id, std::uint64_t generation) {
     InTheAir const counted(in_flight_);
+    auto const row = co_await parts_.vault.find(id);
+    if (!row) {
+        co_return std::make_shared<Result<Connection> const>(fail(row.error()));
+    }
+    if (!*row) {
+        co_return std::make_shared<Result<Connection> const>(fail(unknown_connection()));
+    }
+    // The host's place first: whoever waits for it holds nothing that others need.
+    auto const at_host = slots_of((*row)->workspace);
+    auto const turn = co_await at_host->take();
     auto const place = co_await slots_.take();
     RefreshDrive drive(*this, id, refresh::Machine(generation, parts_.policy));
     co_return std::make_shared<Result<Connection> const>(co_await drive.run(refresh::Start{}));
+}
+
+std::shared_ptr<Slots> Refresher::slots_of(std::string const& host) {
+    auto const known = host_slots_.find(host);
+    if (auto slots = known == host_slots_.end() ? nullptr : known->second.lock()) {
+        return slots;
+    }
+    std::erase_if(host_slots_, [](auto const& entry) { return entry.second.expired(); });
+    auto slots = std::make_shared<Slots>(std::max(1U, parts_.concurrency_max / host_share));
+    host_slots_[host] = slots;
+    return slots;
 }
 
 std::shared_ptr<Registration const> Refresher::registration_of(Connection const& row) const {

@@ -54,6 +54,7 @@ class Refresher final : public TokenSource {
         std::string node;
         std::string boot;
         unsigned concurrency_max = 8;
+        RefreshRates rates = {};
     };
     explicit Refresher(Parts parts);
     ~Refresher() override;
@@ -73,6 +74,7 @@ class Refresher final : public TokenSource {
 
     RefreshCounters const& counters() const { return counters_; }
     Gatekeeper const& gatekeeper() const { return gatekeeper_; }
+    RefreshRates const& rates() const { return parts_.rates; }
     // A scan's query that leaves out what would be refused at the door now: were it started all the
     // same, a few closed doors would take every place, second after second.
     DueQuery admissible(Time now, std::size_t limit) const;
@@ -84,6 +86,8 @@ class Refresher final : public TokenSource {
     Task<Outcome> join(ConnectionId id,
                        std::uint64_t generation);  // nullptr: the caller's patience ended
     Task<Outcome> fly(ConnectionId id, std::uint64_t generation);
+    // The places that one host may take: those of a slow one must leave some to the others.
+    std::shared_ptr<Slots> slots_of(std::string const& host);
     Task<Result<void>> recover_answer(SpoolEntry entry);
     // An answer that told nothing stays in the spool until its generation is resolved.
     void keep_spooled(ConnectionId const& id, std::uint64_t seq);
@@ -100,6 +104,7 @@ class Refresher final : public TokenSource {
     RefreshCounters counters_;
     SingleFlight<ConnectionId, Outcome> flights_;
     Slots slots_;
+    std::unordered_map<std::string, std::weak_ptr<Slots>> host_slots_;
     std::unordered_map<ConnectionId, std::vector<std::uint64_t>> kept_in_spool_;
     std::size_t in_flight_ = 0;
     bool stopping_ = false;

@@ -14,13 +14,8 @@ constexpr std::size_t scan_max = 100;
 
 }  // namespace
 
-Scheduler::Scheduler(Refresher& refresher, Vault& vault, Clock& clock, Timers& timers,
-                     std::size_t in_flight_max)
-    : refresher_(refresher),
-      vault_(vault),
-      clock_(clock),
-      timers_(timers),
-      in_flight_max_(in_flight_max) {}
+Scheduler::Scheduler(Refresher& refresher, Vault& vault, Clock& clock, Timers& timers)
+    : refresher_(refresher), vault_(vault), clock_(clock), timers_(timers) {}
 
 Task<void> Scheduler::run() {
     bool store_was_down = false;
@@ -37,11 +32,17 @@ Task<void> Scheduler::run() {
 }
 
 Task<Result<std::size_t>> Scheduler::tick() {
-    if (in_flight_.size() >= in_flight_max_) {
+    auto const& rates = refresher_.rates();
+    if (in_flight_.size() >= rates.all) {
         co_return std::size_t{0};
     }
     std::vector<Connection> due;
-    auto const query = refresher_.admissible(clock_.now(), scan_max + in_flight_.size());
+    auto query = refresher_.admissible(clock_.now(), scan_max + in_flight_.size());
+    for (auto const& [host, count] : in_flight_at_) {
+        if (count >= rates.per_host) {
+            query.but_workspaces.push_back(host);
+        }
+    }
     StoreJob const look = [&query, &due](StoreTransaction& store) -> Result<void> {
         auto rows = store.due_connections(query);
         if (!rows) {
@@ -57,21 +58,26 @@ Task<Result<std::size_t>> Scheduler::tick() {
     auto const executor = co_await boost::asio::this_coro::executor;
     std::size_t started = 0;
     for (auto const& row : due) {
-        if (in_flight_.size() >= in_flight_max_) {
+        if (in_flight_.size() >= rates.all) {
             break;
         }
-        if (!in_flight_.insert(row.id).second) {
+        auto& at_host = in_flight_at_[row.workspace];
+        if (at_host >= rates.per_host || !in_flight_.insert(row.id).second) {
             continue;
         }
-        spawn(executor, refresh_one(row.id, row.generation));
+        at_host += 1;
+        spawn(executor, refresh_one(row.id, row.generation, row.workspace));
         started += 1;
     }
     co_return started;
 }
 
-Task<void> Scheduler::refresh_one(ConnectionId id, std::uint64_t generation) {
+Task<void> Scheduler::refresh_one(ConnectionId id, std::uint64_t generation, std::string host) {
     auto const outcome = co_await refresher_.refresh(id, generation);
     in_flight_.erase(id);
+    if (auto const at_host = in_flight_at_.find(host); --at_host->second == 0) {
+        in_flight_at_.erase(at_host);
+    }
     if (outcome) {
         log(LogLevel::debug, "refreshed", "A token was refreshed ahead of time.",
             {{"connection", id.value()}, {"generation", outcome->generation}});

@@ -125,5 +125,48 @@ TEST_F(Door, what_was_sent_before_it_closed_neither_takes_the_probes_place_nor_e
     EXPECT_EQ(knock(), "go");
 }
 
+TEST_F(Door, D9_a_second_lets_five_through_to_one_host_and_fifty_in_all) {
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_EQ(knock("a"), "go") << i;
+    }
+    EXPECT_EQ(knock("a"), "refresh_pending");
+    EXPECT_EQ(gatekeeper_.knock("a", ours_, now_).error().wait, 200ms);
+    for (int i = 0; i < 45; ++i) {
+        EXPECT_EQ(knock("host" + std::to_string(i)), "go") << i;
+    }
+    EXPECT_EQ(knock("b"), "refresh_pending");
+    EXPECT_EQ(gatekeeper_.knock("b", ours_, now_).error().wait, 20ms);
+    now_ += 200ms;
+    EXPECT_EQ(knock("a"), "go");
+    EXPECT_EQ(knock("a"), "refresh_pending");
+}
+
+TEST_F(Door, D9_over_a_minute_no_more_than_the_rate_and_one_burst_get_through) {
+    int passed = 0;
+    for (int i = 0; i < 6000; ++i) {
+        passed += knock() == "go" ? 1 : 0;
+        now_ += 10ms;
+    }
+    EXPECT_LE(passed, 60 * 5 + 5);
+    EXPECT_GE(passed, 60 * 5);
+}
+
+TEST_F(Door, a_clock_that_is_set_back_locks_nobody_out) {
+    for (int i = 0; i < 5; ++i) {
+        knock();
+    }
+    now_ -= 1h;
+    EXPECT_EQ(knock(), "go");
+}
+
+TEST_F(Door, whoever_is_refused_spends_nothing_of_the_rate) {
+    gatekeeper_.app_failed(ours_, ErrorCode::invalid_client, now_, 10s);
+    for (int i = 0; i < 100; ++i) {
+        EXPECT_EQ(knock(), "app_fault");
+    }
+    gatekeeper_.succeeded({"a"}, ours_);
+    EXPECT_EQ(knock(), "go");
+}
+
 }  // namespace
 }  // namespace brickgate

@@ -115,6 +115,17 @@ TEST_F(Conversation, while_somebody_else_refreshes_it_polls_and_takes_what_they_
     expect<Done>(loaded());
 }
 
+TEST_F(Conversation, D9_it_waits_for_its_turn_and_looks_again) {
+    when(Start{});
+    loaded();
+    EXPECT_EQ(expect<Wait>(when(NotAdmitted{ErrorCode::refresh_pending, 180ms})).wait, 180ms);
+    expect<Load>(when(Tick{}));
+    expect<Claim>(loaded());
+    pass(26s);
+    EXPECT_EQ(expect<GiveUp>(when(NotAdmitted{ErrorCode::refresh_pending, 180ms})).code,
+              ErrorCode::refresh_pending);
+}
+
 TEST_F(Conversation, it_does_not_poll_for_ever) {
     when(Start{});
     loaded();

@@ -227,7 +227,7 @@ TEST_F(Refreshing, SIGTERM_between_reading_the_row_and_claiming_it_claims_nothin
         refresher->stop_claiming();
     };
     EXPECT_EQ(outcome_of(refresh(row)), "shutting_down");
-    EXPECT_EQ(jobs, 1);
+    EXPECT_EQ(jobs, 2);
     EXPECT_TRUE(http.calls.empty());
 }
 

@@ -11,7 +11,7 @@ class Schedule : public RefreshWorld {
  protected:
     // Looks for due connections for so long, once a second.
     void run_for(Milliseconds time) {
-        Scheduler scheduler(running(), *vault, clock, timers, concurrency);
+        Scheduler scheduler(running(), *vault, clock, timers);
         timers.start(scheduler.run());
         timers.pass(time);
         scheduler.stop();
@@ -66,6 +66,65 @@ TEST_F(Schedule, a_registration_at_fault_stops_no_other) {
     };
     run_for(30s);
     EXPECT_EQ(row_of(healthy).generation, 2U);
+}
+
+TEST_F(Schedule, one_slow_host_takes_no_others_place) {
+    for (int i = 0; i < 40; ++i) {
+        connect("slow" + std::to_string(i), host_a, 20min);
+    }
+    std::vector<Connection> others;
+    for (int i = 0; i < 20; ++i) {
+        others.push_back(connect("other" + std::to_string(i), host_b, 21min));
+    }
+    clock.pass(11min);
+    http.latency = [](auto const& call) { return call.url.starts_with(host_a) ? 20s : 100ms; };
+    run_for(8s);
+    for (auto const& row : others) {
+        EXPECT_EQ(row_of(row).generation, 2U) << row.subject;
+    }
+    EXPECT_LE(http.calls_to(host_a), 2U) << "a quarter of eight places";
+}
+
+TEST_F(Schedule, callers_of_another_host_do_not_wait_behind_a_slow_one) {
+    running();
+    for (int i = 0; i < 40; ++i) {
+        auto const row = connect("slow" + std::to_string(i), host_a, 20min);
+        timers.start(refresh_later(row.id, 1));
+    }
+    http.latency = [](auto const& call) { return call.url.starts_with(host_a) ? 20s : 100ms; };
+    auto const row = connect("other", host_b);
+    timers.start(refresh_later(row.id, 1));
+    timers.pass(1s);
+    EXPECT_EQ(row_of(row).generation, 2U);
+}
+
+TEST_F(Schedule, D9_a_herd_is_led_through_at_the_rate_of_its_host) {
+    for (int i = 0; i < 100; ++i) {
+        connect("a" + std::to_string(i), host_a, 20min);
+    }
+    clock.pass(10min + 30s);
+    run_for(30s);
+    EXPECT_EQ(http.calls.size(), 100U);
+    for (auto const& first : http.calls) {
+        auto const within = std::ranges::count_if(http.calls, [&](auto const& call) {
+            return call.at >= first.at && call.at < first.at + 1s;
+        });
+        EXPECT_LE(within, 10) << "the rate of a second, and what a second may save up";
+    }
+}
+
+TEST_F(Schedule, D9_the_shortest_life_goes_first) {
+    connect("long", host_a, 4h);
+    connect("short", host_a, 2h);
+    connect("middle", host_a, 3h);
+    clock.pass(1h + 59min);
+    http.latency = [](auto const&) { return 10s; };
+    for (auto& [id, row] : store.rows().connections) {
+        row.refresh_due_at = clock.now();
+    }
+    run_for(15s);
+    ASSERT_GE(http.calls.size(), 3U);
+    EXPECT_EQ(http.calls.front().presented, "refresh-short");
 }
 
 }  // namespace
