@@ -66,13 +66,14 @@ Milliseconds Gatekeeper::budget_wait(std::string const& host, Time now) {
     return std::max(own, all_.wait(now, rates_.all));
 }
 
-void Gatekeeper::succeeded(Pass const& pass, RegistrationId const& registration) {
-    hosts_.erase(pass.host);
-    faults_.erase(registration);
+Gatekeeper::Reopened Gatekeeper::succeeded(Pass const& pass, RegistrationId const& registration) {
+    return {answered(pass), faults_.erase(registration) > 0};
 }
 
-void Gatekeeper::answered(Pass const& pass) {
-    hosts_.erase(pass.host);
+// An OAuth server spoke; true if the breaker was open.
+bool Gatekeeper::answered(Pass const& pass) {
+    auto const host = hosts_.extract(pass.host);
+    return host && host.mapped().open_until.has_value();
 }
 
 void Gatekeeper::failed(Pass const& pass, Time now) {

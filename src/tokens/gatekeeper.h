@@ -39,8 +39,13 @@ class Gatekeeper {
     };
     std::expected<Pass, Closed> knock(std::string const& host, RegistrationId const& registration,
                                       Time now);
-    void succeeded(Pass const& pass, RegistrationId const& registration);
-    void answered(Pass const& pass);          // an OAuth server spoke: it is well, whatever it said
+    // What was closed and is open now: many will want to pass at once.
+    struct Reopened {
+        bool host = false;
+        bool registration = false;
+    };
+    Reopened succeeded(Pass const& pass, RegistrationId const& registration);
+    bool answered(Pass const& pass);          // an OAuth server spoke: it is well, whatever it said
     void failed(Pass const& pass, Time now);  // no answer, or a failure of the server's
     void unsure(Pass const& pass, Time now);  // 429, 503, a page, a redirect: no proof of health
     void gave_up(Pass const& pass);           // it never came to the host's opinion

@@ -231,6 +231,15 @@ void RefreshDrive::note_failure(ErrorCode code) {
     }
 }
 
+void RefreshDrive::note_reopened(Gatekeeper::Reopened const& reopened) {
+    if (reopened.host) {
+        owner_.ended_outages_.push_back({row_->workspace, std::nullopt});
+    }
+    if (reopened.registration) {
+        owner_.ended_outages_.push_back({std::nullopt, registration_->id});
+    }
+}
+
 void RefreshDrive::note_answer(refresh::Parsed const& parsed) {
     auto& counters = owner_.counters_;
     auto& gatekeeper = owner_.gatekeeper_;
@@ -242,11 +251,11 @@ void RefreshDrive::note_answer(refresh::Parsed const& parsed) {
     switch (parsed.answer) {
         case AnswerClass::success:
             counters.succeeded += 1;
-            gatekeeper.succeeded(*pass, registration_->id);
+            note_reopened(gatekeeper.succeeded(*pass, registration_->id));
             return;
         case AnswerClass::grant_dead:
         case AnswerClass::refused:
-            gatekeeper.answered(*pass);
+            note_reopened({gatekeeper.answered(*pass), false});
             return;
         case AnswerClass::client_fault: {
             counters.app_fault += 1;

@@ -39,6 +39,7 @@ class RefreshDrive {
 
     void note_failure(ErrorCode code);
     void note_answer(refresh::Parsed const& parsed);
+    void note_reopened(Gatekeeper::Reopened const& reopened);
     void settle_spooled();  // the generation is resolved: its answers are needed no more
     refresh::Event failure_of(Error const& error) const;
     NewTokens new_tokens();

@@ -75,6 +75,13 @@ class Refresher final : public TokenSource {
     RefreshCounters const& counters() const { return counters_; }
     Gatekeeper const& gatekeeper() const { return gatekeeper_; }
     RefreshRates const& rates() const { return parts_.rates; }
+    // Outages that are over since it was last asked: the one of before the start, a host's, a
+    // registration's. What they left overdue is to be spread.
+    struct Outage {
+        std::optional<std::string> host;
+        std::optional<RegistrationId> registration;
+    };
+    std::vector<Outage> take_ended_outages() { return std::exchange(ended_outages_, {}); }
     // A scan's query that leaves out what would be refused at the door now: were it started all the
     // same, a few closed doors would take every place, second after second.
     DueQuery admissible(Time now, std::size_t limit) const;
@@ -107,6 +114,7 @@ class Refresher final : public TokenSource {
     std::unordered_map<std::string, std::weak_ptr<Slots>> host_slots_;
     std::unordered_map<ConnectionId, std::vector<std::uint64_t>> kept_in_spool_;
     std::size_t in_flight_ = 0;
+    std::vector<Outage> ended_outages_ = {Outage{}};
     bool stopping_ = false;
 };
 

@@ -11,6 +11,8 @@ using namespace std::chrono_literals;
 constexpr Milliseconds tick_every =
     1s;  // one indexed query a second is nothing; tokens of 5 minutes need it
 constexpr std::size_t scan_max = 100;
+constexpr Milliseconds overdue_after = 1min;      // what is younger comes within the rate anyway
+constexpr Milliseconds spread_over_most = 10min;  // D.9
 
 }  // namespace
 
@@ -31,7 +33,29 @@ Task<void> Scheduler::run() {
     }
 }
 
+// Best effort: what is not spread is still led through at the rate.
+Task<void> Scheduler::spread_overdue() {
+    Time const now = clock_.now();
+    std::size_t moved = 0;
+    for (auto& outage : refresher_.take_ended_outages()) {
+        Spread const spread{now, now - overdue_after, spread_over_most, std::move(outage.host),
+                            std::move(outage.registration)};
+        StoreJob const job = [&spread, &moved](StoreTransaction& store) -> Result<void> {
+            auto const done = store.spread_overdue(spread);
+            moved += done.value_or(0);
+            return {};
+        };
+        (void)co_await vault_.transact(job);
+    }
+    if (moved > 0) {
+        log(LogLevel::info, "refreshes_spread",
+            "An outage is over; what is overdue is refreshed little by little.",
+            {{"connections", moved}});
+    }
+}
+
 Task<Result<std::size_t>> Scheduler::tick() {
+    co_await spread_overdue();
     auto const& rates = refresher_.rates();
     if (in_flight_.size() >= rates.all) {
         co_return std::size_t{0};

@@ -26,6 +26,7 @@ class Scheduler {
     void stop() { stopping_ = true; }
 
  private:
+    Task<void> spread_overdue();
     Task<void> refresh_one(ConnectionId id, std::uint64_t generation, std::string host);
 
     Refresher& refresher_;

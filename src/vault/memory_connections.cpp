@@ -7,6 +7,8 @@ namespace brickgate {
 
 namespace {
 
+constexpr std::uint64_t spreading_factor = 2654435761;  // neighbours land far apart
+
 bool claimable(ConnectionState state) {
     return state == ConnectionState::active || state == ConnectionState::uncertain ||
            state == ConnectionState::host_blocked;
@@ -125,6 +127,26 @@ Result<std::optional<Time>> MemoryTransaction::next_due_at() {
         }
     }
     return next;
+}
+
+Result<std::size_t> MemoryTransaction::spread_overdue(Spread const& spread) {
+    std::size_t moved = 0;
+    for (auto& [id, row] : rows_.connections) {
+        bool const wanted = spread.workspace.value_or(row.workspace) == row.workspace &&
+                            spread.registration.value_or(row.registration) == row.registration;
+        if (!wanted || !claimable(row.state) || !row.refresh_due_at ||
+            *row.refresh_due_at > spread.overdue_since) {
+            continue;
+        }
+        Milliseconds const half = (row.access_expires_at - spread.now) / 2;
+        auto const window = std::max(Milliseconds(1), std::min(spread.over_most, half));
+        moved += 1;
+        row.refresh_due_at =
+            spread.now +
+            Milliseconds(static_cast<std::int64_t>(moved * spreading_factor %
+                                                   static_cast<std::uint64_t>(window.count())));
+    }
+    return moved;
 }
 
 Result<std::vector<Connection>> MemoryTransaction::connections_with_intent_of(

@@ -23,6 +23,7 @@ class MemoryTransaction final : public StoreTransaction {
     Result<std::vector<Connection>> list_connections(ConnectionFilter const& filter) override;
     Result<std::vector<Connection>> due_connections(DueQuery const& query) override;
     Result<std::optional<Time>> next_due_at() override;
+    Result<std::size_t> spread_overdue(Spread const& spread) override;
     Result<std::vector<Connection>> connections_with_intent_of(std::string const& node) override;
     Result<bool> replace_family(Connection const& row, std::uint64_t family_expected) override;
     Result<bool> disconnect(ConnectionId const& id, Time now) override;

@@ -195,6 +195,22 @@ Result<std::optional<Time>> SqliteTransaction::next_due_at() {
     return one(done, found);
 }
 
+Result<std::size_t> SqliteTransaction::spread_overdue(Spread const& s) {
+    // The factor lets neighbours land far apart; whatever is over is due now.
+    static std::string const sql =
+        "UPDATE connection SET refresh_due_at = ?1 + "
+        "pk * 2654435761 % max(1, min(?3, (access_expires_at - ?1) / 2)) WHERE " +
+        claimable +
+        "AND refresh_due_at <= ?2 AND (?4 IS NULL OR workspace = ?4) "
+        "AND (?5 IS NULL OR registration = ?5)";
+    std::optional<std::string> registration;
+    if (s.registration) {
+        registration = s.registration->value();
+    }
+    return database_.run(sql, s.now, s.overdue_since,
+                         static_cast<std::int64_t>(s.over_most.count()), s.workspace, registration);
+}
+
 Result<std::vector<Connection>> SqliteTransaction::connections_with_intent_of(
     std::string const& node) {
     static std::string const sql =

@@ -136,6 +136,15 @@ struct DueQuery {
     std::optional<std::vector<RegistrationId>> registrations;  // only of these; nullopt: of any
 };
 
+// An outage is over: what it left overdue is not to come all at once (D.9).
+struct Spread {
+    Time now{};
+    Time overdue_since{};  // due at that moment or before
+    Milliseconds over_most{};
+    std::optional<std::string> workspace;        // nullopt: all
+    std::optional<RegistrationId> registration;  // likewise
+};
+
 class StoreTransaction {
  public:
     virtual ~StoreTransaction() = default;
@@ -156,6 +165,9 @@ class StoreTransaction {
     // respected.
     virtual Result<std::vector<Connection>> due_connections(DueQuery const& query) = 0;
     virtual Result<std::optional<Time>> next_due_at() = 0;
+    // Makes overdue refreshes due over the time given, or over half of the life left if that is
+    // less; what is over is due now. How many were moved.
+    virtual Result<std::size_t> spread_overdue(Spread const& spread) = 0;
     virtual Result<std::vector<Connection>> connections_with_intent_of(std::string const& node) = 0;
     // Re-consent: a new family with new tokens replaces the row's, whatever state it was in.
     virtual Result<bool> replace_family(Connection const& row, std::uint64_t family_expected) = 0;

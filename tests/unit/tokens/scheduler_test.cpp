@@ -113,6 +113,38 @@ TEST_F(Schedule, D9_a_herd_is_led_through_at_the_rate_of_its_host) {
     }
 }
 
+TEST_F(Schedule, D9_what_an_outage_left_overdue_is_spread_over_half_of_the_life_left) {
+    for (int i = 0; i < 60; ++i) {
+        connect("a" + std::to_string(i), host_a, 40min);
+    }
+    clock.pass(28min);  // nobody ran for 8 minutes; 12 are left
+    auto const start_at = clock.now();
+    run_for(6min);
+    EXPECT_EQ(http.calls.size(), 60U);
+    EXPECT_LE(http.calls.back().at, start_at + 6min);
+    auto const at_first = std::ranges::count_if(
+        http.calls, [&](auto const& call) { return call.at < start_at + 1min; });
+    EXPECT_LE(at_first, 20) << "not all at once";
+}
+
+TEST_F(Schedule, D9_when_a_host_is_back_its_backlog_is_spread_and_no_other_hosts) {
+    std::vector<Connection> rows;
+    for (int i = 0; i < 30; ++i) {
+        rows.push_back(connect("a" + std::to_string(i), host_a, 40min));
+    }
+    clock.pass(20min);
+    http.answer = [](auto const&) { return http_answer(500, "{}"); };
+    run_for(8min);
+    http.answer = nullptr;
+    auto const tried = http.calls.size();
+    run_for(2min);
+    EXPECT_LT(http.calls.size() - tried, 25U) << "not all at once";
+    run_for(8min);
+    for (auto const& row : rows) {
+        EXPECT_EQ(row_of(row).generation, 2U) << row.subject;
+    }
+}
+
 TEST_F(Schedule, D9_the_shortest_life_goes_first) {
     connect("long", host_a, 4h);
     connect("short", host_a, 2h);

@@ -194,6 +194,49 @@ TYPED_TEST_P(StoreRows, a_scan_leaves_out_workspaces_and_takes_registrations_as_
     EXPECT_THAT(due(query), ::testing::IsEmpty());
 }
 
+TYPED_TEST_P(StoreRows, D9_what_an_outage_left_overdue_is_spread) {
+    Milliseconds const minute = Seconds(60);
+    for (int i = 1; i <= 20; ++i) {
+        auto row = sample(std::to_string(i));
+        row.refresh_due_at = now - minute;
+        row.access_expires_at = now + (i % 2 == 0 ? 60 : 10) * minute;
+        this->insert(row);
+    }
+    auto over = sample("21");
+    over.refresh_due_at = now - minute;
+    over.access_expires_at = now - minute;
+    this->insert(over);
+    auto elsewhere = sample("22");
+    elsewhere.workspace = "https://other.example";
+    elsewhere.refresh_due_at = now - minute;
+    this->insert(elsewhere);
+    auto later = sample("23");
+    later.refresh_due_at = now - minute + ms;
+    this->insert(later);
+    auto ended = sample("24");
+    ended.state = ConnectionState::reauth_required;
+    ended.refresh_due_at = now - minute;
+    this->insert(ended);
+    Spread spread{now, now - minute, 10 * minute, "https://ws.example", std::nullopt};
+    EXPECT_EQ(this->run([&](StoreTransaction& rows) { return rows.spread_overdue(spread); }), 21U);
+    std::set<Time> moments;
+    for (int i = 1; i <= 20; ++i) {
+        auto const due = *this->find(sample(std::to_string(i)))->refresh_due_at;
+        EXPECT_GE(due, now);
+        EXPECT_LT(due, now + (i % 2 == 0 ? 10 : 5) * minute) << i;
+        moments.insert(due);
+    }
+    EXPECT_GE(moments.size(), 15U);
+    EXPECT_GT(*moments.rbegin() - *moments.begin(), 4 * minute);
+    EXPECT_EQ(this->find(over)->refresh_due_at, now);
+    EXPECT_EQ(this->find(elsewhere)->refresh_due_at, now - minute);
+    EXPECT_EQ(this->find(later)->refresh_due_at, now - minute + ms);
+    EXPECT_EQ(this->find(ended)->refresh_due_at, now - minute);
+    spread.workspace.reset();
+    spread.registration = RegistrationId("reg_of_nobody");
+    EXPECT_EQ(this->run([&](StoreTransaction& rows) { return rows.spread_overdue(spread); }), 0U);
+}
+
 TYPED_TEST_P(StoreRows, the_next_due_moment_respects_a_back_off) {
     auto const next = [&] {
         return this->run([](StoreTransaction& rows) { return rows.next_due_at(); });
@@ -402,6 +445,7 @@ REGISTER_TYPED_TEST_SUITE_P(StoreRows, a_connection_comes_back_as_it_was, a_new_
                             a_connection_is_found_by_whose_it_is, a_list_is_read_page_by_page,
                             due_refreshes_come_shortest_life_first_and_only_those_that_can,
                             a_scan_leaves_out_workspaces_and_takes_registrations_as_it_is_told,
+                            D9_what_an_outage_left_overdue_is_spread,
                             the_next_due_moment_respects_a_back_off, states_are_set_and_counted,
                             T01_a_login_is_taken_once, expired_logins_are_swept,
                             api_keys_are_kept_and_revoked_once, keys_and_meta_are_replaced,
