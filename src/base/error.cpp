@@ -231,6 +231,11 @@ Error&& Error::with_hint(std::string hint) && {
     return std::move(*this);
 }
 
+Error&& Error::with_reason(std::string_view reason) && {
+    reason_ = reason;
+    return std::move(*this);
+}
+
 Error&& Error::with_retry_after(std::chrono::seconds wait) && {
     retry_after_ = wait;
     return std::move(*this);

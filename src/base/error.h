@@ -146,6 +146,9 @@ class Error {
     Error&& with_detail(std::string_view untrusted) &&;
     Error&& with_hint(std::string hint) &&;
     Error&& with_retry_after(std::chrono::seconds wait) &&;
+    // Which of the code's causes it was, in a word for machines (of reauth_required: `revoked`,
+    // ...).
+    Error&& with_reason(std::string_view reason) &&;
 
     ErrorCode code() const { return code_; }
     std::string_view name() const { return info_of(code_).name; }
@@ -155,12 +158,14 @@ class Error {
     int http_status() const { return info_of(code_).http_status; }
     Retry retry() const { return info_of(code_).retry; }
     std::optional<std::chrono::seconds> retry_after() const { return retry_after_; }
+    std::string const& reason() const { return reason_; }
 
  private:
     ErrorCode code_;
     std::string message_;
     std::string detail_;
     std::string hint_;
+    std::string reason_;
     std::optional<std::chrono::seconds> retry_after_;
 };
 

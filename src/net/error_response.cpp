@@ -40,6 +40,9 @@ std::string error_body(Error const& error) {
     inner["code"] = error.name();
     inner["message"] = error.message();
     inner["hint"] = error.hint();
+    if (!error.reason().empty()) {
+        inner["reason"] = error.reason();
+    }
     if (error.retry_after()) {
         inner["retry_after"] = error.retry_after()->count();
     }

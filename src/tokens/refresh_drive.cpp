@@ -350,6 +350,9 @@ Error RefreshDrive::error_of(refresh::GiveUp const& end) const {
         }
     }();
     Error error(end.code, sentence);
+    if (end.reason != ReauthReason::none) {
+        return std::move(error).with_reason(to_string(end.reason));
+    }
     if (end.retry_after) {
         return std::move(error).with_retry_after(*end.retry_after);
     }

@@ -101,7 +101,7 @@ Action Machine::on_loaded(Loaded const& event, Moment const& now) {
         case ConnectionState::pending:
             return give_up(ErrorCode::connection_pending);
         case ConnectionState::reauth_required:
-            return give_up(ErrorCode::reauth_required);
+            return ask_to_sign_in(row_->reason);
         case ConnectionState::quarantined:
             return give_up(ErrorCode::quarantined);
         case ConnectionState::disconnected:
@@ -242,7 +242,7 @@ Action Machine::on_failure(FailureWritten const& written) {
     if (written.fenced_out || written.promoted) {
         return reload();
     }
-    return give_up(ErrorCode::reauth_required);
+    return ask_to_sign_in(std::get<Fail>(pending_).reason);
 }
 
 Action Machine::on_store_down(Moment const& now) {
@@ -301,7 +301,12 @@ Action Machine::reload() {
 
 Action Machine::give_up(ErrorCode code, std::optional<Seconds> retry_after) {
     state_ = State::finished;
-    return GiveUp{code, retry_after};
+    return GiveUp{code, retry_after, ReauthReason::none};
+}
+
+Action Machine::ask_to_sign_in(ReauthReason reason) {
+    state_ = State::finished;
+    return GiveUp{ErrorCode::reauth_required, std::nullopt, reason};
 }
 
 Action Machine::wrong_order() {

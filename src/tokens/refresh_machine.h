@@ -105,7 +105,8 @@ struct Wait {
 struct Done {};  // the row last loaded or saved is the answer
 struct GiveUp {
     ErrorCode code;
-    std::optional<Seconds> retry_after;
+    std::optional<Seconds> retry_after = std::nullopt;
+    ReauthReason reason = ReauthReason::none;  // of reauth_required
 };
 using Action = std::variant<Load, Claim, Send, SpoolAnswer, Parse, Publish, Save, Fail,
                             WriteBackOff, Wait, Done, GiveUp>;
@@ -161,6 +162,7 @@ class Machine {
     Action wait(Milliseconds pause, State then, Action action);
     Action reload();
     Action give_up(ErrorCode code, std::optional<Seconds> retry_after = std::nullopt);
+    Action ask_to_sign_in(ReauthReason reason);
     Action wrong_order();
     ReauthReason reason_of_death(Moment const& now) const;
 

@@ -20,7 +20,8 @@ Error error_of_state(Connection const& row) {
         case ConnectionState::reauth_required:
             return Error(ErrorCode::reauth_required,
                          fmt::format("This connection must be signed in again ({}).",
-                                     to_string(row.reason)));
+                                     to_string(row.reason)))
+                .with_reason(to_string(row.reason));
         case ConnectionState::quarantined:
             return Error(ErrorCode::quarantined,
                          "This connection is held back until it is checked.");

@@ -98,6 +98,7 @@ test('a revoked grant says so, with its reason, and hands nothing out', async ()
   const answer = await refresh(id);
   assert.equal(answer.status, 409);
   assert.equal(answer.body.error.code, 'reauth_required');
+  assert.equal(answer.body.error.reason, 'revoked', 'the first caller is told why');
   const row = await show(id);
   assert.equal(row.status, 'reauth_required');
   assert.equal(row.reason, 'revoked');

@@ -205,7 +205,9 @@ TEST_F(Conversation, the_reason_of_a_dead_grant_says_what_killed_it) {
     reach_parse(1);
     EXPECT_EQ(expect<Fail>(when(Parsed{AnswerClass::grant_dead, ErrorCode::invalid_grant})).reason,
               ReauthReason::revoked);
-    EXPECT_EQ(expect<GiveUp>(when(FailureWritten{})).code, ErrorCode::reauth_required);
+    auto const end = expect<GiveUp>(when(FailureWritten{}));
+    EXPECT_EQ(end.code, ErrorCode::reauth_required);
+    EXPECT_EQ(end.reason, ReauthReason::revoked) << "the first caller is told it too";
 }
 
 TEST_F(Conversation, invalid_grant_after_an_unknown_outcome_is_outcome_lost_and_not_revoked) {

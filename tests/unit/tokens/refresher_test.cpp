@@ -127,6 +127,17 @@ TEST_F(Refreshing, a_grant_that_ended_by_the_clock_says_which_one) {
     EXPECT_EQ(row_of(row).reason, ReauthReason::expired_idle);
 }
 
+TEST_F(Refreshing, D10_the_first_caller_and_every_later_one_hear_the_same_reason) {
+    auto const row = connect("ada");
+    http.answer = [](auto const&) { return refused(400, "invalid_grant"); };
+    auto const first = refresh(row);
+    ASSERT_FALSE(first);
+    EXPECT_EQ(first.error().code(), ErrorCode::reauth_required);
+    EXPECT_EQ(first.error().reason(), "revoked");
+    EXPECT_EQ(refresh(row).error().reason(), "revoked");
+    EXPECT_EQ(token(row).error().reason(), "revoked");
+}
+
 TEST_F(Refreshing, after_a_client_fault_a_row_with_an_open_intent_is_still_uncertain) {
     auto const row = connect("ada");
     http.answer = [](auto const&) {
