@@ -9,6 +9,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/failpoint.h"
+
 namespace brickgate {
 
 namespace {
@@ -271,6 +273,9 @@ int Transfer::before_request(void* data, char* remote, char*, int remote_port, i
     if (self.limits_.not_after && self.clock_.steady() > *self.limits_.not_after) {
         self.too_late_ = true;
         return CURL_PREREQFUNC_ABORT;
+    }
+    if (self.limits_.not_after) {
+        failpoint("K3");  // a refresh: connected, and nothing sent yet
     }
     self.may_be_sent_ = true;
     return CURL_PREREQFUNC_OK;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a flight ends in the database: saved, backed off or given up, each with its event (D.5 T4,
 // T5).
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "events/event.h"
 #include "tokens/refresh_drive.h"
@@ -34,6 +35,7 @@ Task<refresh::Event> RefreshDrive::save() {
     if (!saved) {
         co_return failure_of(saved.error());
     }
+    failpoint("K11");
     if (saved->outcome == SaveOutcome::family_changed || saved->outcome == SaveOutcome::gone) {
         // It was published before this was known.
         parts_.cache.end(id_, row_->family);
@@ -49,8 +51,10 @@ Task<refresh::Event> RefreshDrive::write_failure(ReauthReason reason, ErrorCode 
     Time const now = parts_.clock.now();
     std::vector<EventRow> events;
     events.push_back(connection_reauth_required(now, *row_, reason));
+    failpoint("K13");
     auto written = co_await parts_.vault.fail_fenced(
         fence(), reason, std::string(info_of(code).name), std::move(events));
+    failpoint("K13b");
     if (!written) {
         co_return failure_of(written.error());
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeping a grant alive against every kind of answer; the sandbox's log is the judge.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
 import { Gateway, Jar, Sandbox, signIn, sleep, until } from '../support/brickgate.mjs';
 
@@ -42,18 +43,70 @@ test('d_rotation_absent_keeps_old: a server that does not rotate is refreshed ag
 });
 
 test('a thousand ask for one expiring token: one refresh', async () => {
-  await sandbox.settings({ access_ttl: 8 });
-  const id = await connect();
-  await sandbox.settings({ access_ttl: 3600 });
-  const family = (await sandbox.families()).at(-1).id;
-  await sleep(6600);                                 // inside the serving margin, or refreshed ahead already
-  const before = (await show(id)).generation;
-  const answers = await Promise.all(Array.from({ length: 1000 }, () => gateway.token(id)));
-  assert.ok(answers.every((answer) => answer.status === 200), JSON.stringify(answers.find((answer) => answer.status !== 200)?.body));
-  assert.ok(before <= 2);
-  const judged = (await sandbox.families()).find((entry) => entry.id === family);
-  assert.equal(judged.generation, 2, 'the sandbox saw one refresh');
-  assert.equal(judged.reuses, 0);
+  // Refreshed ahead only in the last second, so that the callers are the first to need it.
+  const own = await Gateway.start({ sandbox, env: { BRICKGATE_REFRESH_LEAD_MAX: '1' } });
+  await sandbox.control('POST', 'apps', { client_id: 'brickgate-demo', client_secret: 'brickgate-demo-secret', redirect_uris: [`${gateway.url}/callback`, `${own.url}/callback`] });
+  try {
+    await sandbox.settings({ access_ttl: 12 });
+    const { id } = await signIn(own, new Jar());
+    await sandbox.settings({ access_ttl: 3600 });
+    const family = (await sandbox.families()).at(-1).id;
+    const first = (await own.token(id)).body;
+    await sleep(10200);                                // inside the serving margin of a fifth
+    assert.equal((await own.api('GET', `/v1/connections/${id}`)).body.generation, 1, 'nobody was faster');
+    await sandbox.fault({ endpoint: 'token', kind: 'latency', latency_ms: 1500 });
+    const calls = (await sandbox.refreshes()).length;
+    const answers = await Promise.all(Array.from({ length: 1000 }, () => own.token(id)));
+    assert.ok(answers.every((answer) => answer.status === 200), JSON.stringify(answers.find((answer) => answer.status !== 200)?.body));
+    const second = answers[0].body;
+    assert.equal(second.generation, 2);
+    assert.notEqual(second.access_token, first.access_token);
+    assert.ok(answers.every((answer) => answer.body.access_token === second.access_token), 'all got the new one');
+    assert.equal((await sandbox.refreshes()).length, calls + 1, 'the sandbox saw one refresh');
+    const judged = (await sandbox.families()).find((entry) => entry.id === family);
+    assert.deepEqual([judged.generation, judged.reuses], [2, 0]);
+  } finally {
+    await own.stop();
+  }
+});
+
+for (const life of [300, 86400]) {
+  test(`tokens of ${life} seconds: signed in, scheduled, refreshed`, async () => {
+    await sandbox.settings({ access_ttl: life });
+    const id = await connect();
+    const lead = Math.min(life / 2, 1200);
+    for (const generation of [1, 2]) {
+      if (generation === 2) assert.equal((await refresh(id)).status, 200);
+      const token = (await gateway.token(id)).body;
+      assert.equal(token.generation, generation);
+      assert.ok(token.expires_in <= life && token.expires_in > life - 60, `expires_in ${token.expires_in}`);
+      const row = await show(id);
+      const ahead = (Date.parse(row.expires_at) - Date.parse(row.refresh_due_at)) / 1000;
+      assert.ok(ahead > lead * 0.9 - 2 && ahead < lead * 1.1 + 2, `refreshed ${ahead} s ahead`);
+    }
+  });
+}
+
+test('T30 a redirect of the token endpoint is not followed, and the connection stays as it is', async () => {
+  const seen = [];
+  const canary = createServer((request, response) => {
+    seen.push(request.url);
+    response.end();
+  });
+  await new Promise((resolve) => canary.listen(0, '127.0.0.1', resolve));
+  try {
+    const id = await connect();
+    const before = await show(id);
+    await sandbox.fault({ endpoint: 'token', kind: 'redirect_307', value: `http://127.0.0.1:${canary.address().port}/token` });
+    const answer = await refresh(id);
+    assert.deepEqual([answer.status, answer.body.error.code], [502, 'host_misconfigured']);
+    assert.deepEqual(seen, [], 'the canary sees nothing');
+    const after = await show(id);
+    assert.deepEqual([after.status, after.generation], ['active', before.generation]);
+    assert.equal((await gateway.token(id)).status, 200);
+  } finally {
+    canary.close();
+  }
 });
 
 test('refreshed ahead of time, in the background, nobody asking', async () => {
