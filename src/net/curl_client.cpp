@@ -22,6 +22,8 @@ namespace {
 
 constexpr int look_around_ms =
     200;  // how late a request that waits for a free place may be given up
+constexpr Milliseconds unresolved_for = std::chrono::seconds(5);  // T36
+constexpr std::size_t unresolved_max = 1000;                      // names; the oldest go first
 
 void set_up_libcurl() {
     static bool const once = [] {
@@ -52,6 +54,8 @@ struct CurlClient::State {
     void start(std::unique_ptr<Transfer> transfer);
     void collect();
     void end_all();
+    bool is_unresolved(std::string const& host_key);
+    void note_unresolved(std::string const& host_key);
 
     CurlOptions const options;
     Clock const& clock;
@@ -65,6 +69,7 @@ struct CurlClient::State {
     std::list<std::unique_ptr<Transfer>> waiting;  // the thread's
     std::map<CURL*, std::unique_ptr<Transfer>> under_way;
     std::map<std::string, std::size_t> per_host;
+    std::map<std::string, Instant> unresolved;  // until when a name is not asked for again
 
     std::thread thread;
 };
@@ -153,7 +158,37 @@ void CurlClient::State::start_waiting() {
     std::erase_if(per_host, [](auto const& entry) { return entry.second == 0; });
 }
 
+// A name that does not resolve is not asked for again at once: a resolver that has lost its way
+// upstream answers slowly, and every question holds one of its threads (T36).
+bool CurlClient::State::is_unresolved(std::string const& host_key) {
+    auto const found = unresolved.find(host_key);
+    if (found == unresolved.end()) {
+        return false;
+    }
+    if (clock.steady() < found->second) {
+        return true;
+    }
+    unresolved.erase(found);
+    return false;
+}
+
+void CurlClient::State::note_unresolved(std::string const& host_key) {
+    if (unresolved.size() >= unresolved_max) {
+        unresolved.erase(std::ranges::min_element(unresolved, {},
+                                                  [](auto const& entry) { return entry.second; }));
+    }
+    unresolved[host_key] = clock.steady() + unresolved_for;
+}
+
 void CurlClient::State::start(std::unique_ptr<Transfer> transfer) {
+    if (is_unresolved(transfer->host_key())) {
+        transfer->fail_unsent(
+            Error(ErrorCode::upstream_unreachable,
+                  "The name of " + transfer->host_key() + " did not resolve seconds ago."));
+        std::lock_guard lock(mutex);
+        known -= 1;
+        return;
+    }
     auto const easy = transfer->start();
     if (!easy) {
         transfer->fail_unsent(easy.error());
@@ -172,6 +207,9 @@ void CurlClient::State::collect() {
         CURL* const easy = message->easy_handle;
         CURLcode const code = message->data.result;
         auto const found = under_way.find(easy);
+        if (code == CURLE_COULDNT_RESOLVE_HOST) {
+            note_unresolved(found->second->host_key());
+        }
         found->second->finish(code);
         curl_multi_remove_handle(multi, easy);
         per_host[found->second->host_key()] -= 1;

@@ -3,7 +3,8 @@
 // HttpClient on libcurl's multi interface, on a thread of its own. https only, but for loopback
 // hosts that the operator listed; addresses are judged in the connect (address_guard.h); nothing
 // ambient is used: no proxy, netrc, cookie, key log from the environment (T28 to T34). A host whose
-// name server hangs keeps its own requests waiting and nobody else's (T36). Any executor may call.
+// name server hangs keeps its own requests waiting and nobody else's, and a name that does not
+// resolve is not asked for again for five seconds (T36). Any executor may call.
 #include <memory>
 #include <string>
 #include <vector>

@@ -12,6 +12,7 @@
 
 #include "net/system_ports.h"
 #include "support/loopback.h"
+#include "support/manual_clock.h"
 #include "support/run_task.h"
 #include "unit/net/fake_resolver.h"
 
@@ -537,6 +538,21 @@ TEST(CurlClient, T36_calls_to_one_host_complete_while_the_name_of_another_hangs)
     // Given up, though the resolver's threads still hang.
     EXPECT_TRUE(send(*through, get(server.url()), grant()));
     through.reset();
+}
+
+TEST(CurlClient, T36_a_name_that_does_not_resolve_is_asked_for_once_in_five_seconds) {
+    FakeResolver names;
+    testing::ManualClock clock;
+    auto through = CurlClient::create({}, clock).value();
+    for (int i = 0; i < 10; ++i) {
+        EXPECT_FAILURE(send(*through, get("https://gone.bg.test/"), {}),
+                       ErrorCode::upstream_unreachable, Sent::not_sent);
+    }
+    EXPECT_EQ(names.lookups("gone.bg.test"), 1);
+    clock.pass(std::chrono::seconds(5));
+    EXPECT_FAILURE(send(*through, get("https://gone.bg.test/"), {}),
+                   ErrorCode::upstream_unreachable, Sent::not_sent);
+    EXPECT_EQ(names.lookups("gone.bg.test"), 2);
 }
 
 TEST(CurlClient, what_is_under_way_ends_when_the_client_goes) {
