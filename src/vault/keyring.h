@@ -22,8 +22,9 @@
 
 namespace brickgate {
 
-// What a root key file holds: lines "rk1:<base64 of 32 bytes>", the first for sealing, the rest for
-// opening.
+// What a root key file holds: lines "rk1:<base64 of 32 bytes>". The first seals and opens; further
+// ones open nothing yet (there is no root rotation) and only let a refusal say that the right key
+// is there but does not come first.
 Result<std::vector<Secret>> parse_root_keys(std::string_view text);
 struct RootKeyFile {
     std::vector<Secret> keys;
