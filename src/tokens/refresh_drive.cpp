@@ -112,19 +112,17 @@ Task<refresh::Event> RefreshDrive::claim() {
     if (!registration_) {
         co_return refresh::NotAdmitted{ErrorCode::app_fault, std::chrono::minutes(1)};
     }
+    auto room = parts_.spool.reserve();
+    if (!room) {
+        owner_.tell_spool_full(room.error());
+        co_return refresh::NotAdmitted{room.error().code(), std::chrono::seconds(10)};
+    }
     Time const now = parts_.clock.now();
     auto pass = owner_.gatekeeper_.knock(row_->workspace, registration_->id, now);
     if (!pass) {
         co_return refresh::NotAdmitted{pass.error().code, pass.error().wait};
     }
     pass_ = std::move(*pass);
-    auto room = parts_.spool.reserve();
-    if (!room) {
-        log(LogLevel::error, "spool_full",
-            "No refresh is begun, because its answer could not be kept safe.",
-            {{"reason", room.error().name()}});
-        co_return refresh::NotAdmitted{room.error().code(), std::chrono::seconds(10)};
-    }
     room_ = std::move(*room);
     attempt_ = parts_.random.hex(16);
     failpoint("K0");

@@ -12,6 +12,7 @@ namespace brickgate {
 namespace {
 
 using namespace std::chrono_literals;
+constexpr Milliseconds spool_full_told_every = 10s;  // every due connection meets it each second
 constexpr unsigned host_share = 4;             // of all places, the part that one host may take
 constexpr Milliseconds caller_patience = 30s;  // longer than one refresh: 5 s connect, 20 s in all
 
@@ -282,6 +283,17 @@ Task<Result<void>> Refresher::recover_answer(SpoolEntry entry) {
         co_return fail(done.error());
     }
     co_return Result<void>{};
+}
+
+void Refresher::tell_spool_full(Error const& why) {
+    Instant const now = parts_.clock.steady();
+    if (spool_full_told_at_ && now < *spool_full_told_at_ + spool_full_told_every) {
+        return;
+    }
+    spool_full_told_at_ = now;
+    log(LogLevel::error, "spool_full",
+        "No refresh is begun, because its answer could not be kept safe.",
+        {{"reason", why.name()}});
 }
 
 void Refresher::keep_spooled(ConnectionId const& id, std::uint64_t seq) {

@@ -96,6 +96,7 @@ class Refresher final : public TokenSource {
     // The places that one host may take: those of a slow one must leave some to the others.
     std::shared_ptr<Slots> slots_of(std::string const& host);
     Task<Result<void>> recover_answer(SpoolEntry entry);
+    void tell_spool_full(Error const& why);  // now and then
     // An answer that told nothing stays in the spool until its generation is resolved.
     void keep_spooled(ConnectionId const& id, std::uint64_t seq);
     void settle_spooled(ConnectionId const& id);
@@ -114,6 +115,7 @@ class Refresher final : public TokenSource {
     std::unordered_map<std::string, std::weak_ptr<Slots>> host_slots_;
     std::unordered_map<ConnectionId, std::vector<std::uint64_t>> kept_in_spool_;
     std::size_t in_flight_ = 0;
+    std::optional<Instant> spool_full_told_at_;
     std::vector<Outage> ended_outages_ = {Outage{}};
     bool stopping_ = false;
 };
