@@ -118,11 +118,13 @@ Task<refresh::Event> RefreshDrive::claim() {
         co_return refresh::NotAdmitted{room.error().code(), std::chrono::seconds(10)};
     }
     Time const now = parts_.clock.now();
-    auto pass = owner_.gatekeeper_.knock(row_->workspace, registration_->id, now);
-    if (!pass) {
-        co_return refresh::NotAdmitted{pass.error().code, pass.error().wait};
+    if (!pass_) {
+        auto pass = owner_.gatekeeper_.knock(row_->workspace, registration_->id, now);
+        if (!pass) {
+            co_return refresh::NotAdmitted{pass.error().code, pass.error().wait};
+        }
+        pass_ = std::move(*pass);
     }
-    pass_ = std::move(*pass);
     room_ = std::move(*room);
     attempt_ = parts_.random.hex(16);
     failpoint("K0");
@@ -133,8 +135,9 @@ Task<refresh::Event> RefreshDrive::claim() {
         co_return failure_of(claimed.error());
     }
     if (!*claimed) {
-        // While it waits for whoever has the claim, the door is not its own.
-        owner_.gatekeeper_.gave_up(*std::exchange(pass_, std::nullopt));
+        if (pass_->probe) {  // while it waits for whoever has the claim, another may be the probe
+            owner_.gatekeeper_.gave_up(*std::exchange(pass_, std::nullopt));
+        }
         co_return refresh::NotClaimed{};
     }
     row_ = std::move((*claimed)->row);

@@ -56,18 +56,39 @@ Task<void> Scheduler::spread_overdue() {
 
 Task<Result<std::size_t>> Scheduler::tick() {
     co_await spread_overdue();
-    auto const& rates = refresher_.rates();
-    if (in_flight_.size() >= rates.all) {
-        co_return std::size_t{0};
-    }
-    std::vector<Connection> due;
-    auto query = refresher_.admissible(clock_.now(), scan_max + in_flight_.size());
-    for (auto const& [host, count] : in_flight_at_) {
-        if (count >= rates.per_host) {
-            query.but_workspaces.push_back(host);
+    auto const executor = co_await boost::asio::this_coro::executor;
+    auto query = refresher_.admissible(clock_.now(), 0);
+    std::size_t const closed = query.but_workspaces.size();
+    std::size_t started = 0;
+    // A host that has its share makes room for those behind it: a herd of one host must not fill
+    // the scan. Each round leaves out one host more at least.
+    for (std::size_t left_out = 0;; left_out = query.but_workspaces.size()) {
+        query.but_workspaces.resize(closed);
+        for (auto const& [host, count] : in_flight_at_) {
+            if (count >= refresher_.rates().per_host) {
+                query.but_workspaces.push_back(host);
+            }
+        }
+        bool const full = in_flight_.size() >= refresher_.rates().all;
+        if (full || (started > 0 && query.but_workspaces.size() <= left_out)) {
+            co_return started;
+        }
+        query.limit = scan_max + in_flight_.size();
+        auto const due = co_await look(query);
+        if (!due) {
+            co_return fail(due.error());
+        }
+        std::size_t const now_started = start(executor, *due);
+        started += now_started;
+        if (due->size() < query.limit || now_started == 0) {
+            co_return started;
         }
     }
-    StoreJob const look = [&query, &due](StoreTransaction& store) -> Result<void> {
+}
+
+Task<Result<std::vector<Connection>>> Scheduler::look(DueQuery query) {
+    std::vector<Connection> due;
+    StoreJob const job = [&query, &due](StoreTransaction& store) -> Result<void> {
         auto rows = store.due_connections(query);
         if (!rows) {
             return fail(rows.error());
@@ -75,25 +96,30 @@ Task<Result<std::size_t>> Scheduler::tick() {
         due = std::move(*rows);
         return {};
     };
-    auto const looked = co_await vault_.transact(look);
+    auto const looked = co_await vault_.transact(job);
     if (!looked) {
         co_return fail(looked.error());
     }
-    auto const executor = co_await boost::asio::this_coro::executor;
+    co_return due;
+}
+
+std::size_t Scheduler::start(Executor executor, std::vector<Connection> const& due) {
+    auto const& rates = refresher_.rates();
     std::size_t started = 0;
     for (auto const& row : due) {
         if (in_flight_.size() >= rates.all) {
             break;
         }
-        auto& at_host = in_flight_at_[row.workspace];
-        if (at_host >= rates.per_host || !in_flight_.insert(row.id).second) {
+        auto const at_host = in_flight_at_.find(row.workspace);
+        bool const busy = at_host != in_flight_at_.end() && at_host->second >= rates.per_host;
+        if (busy || !in_flight_.insert(row.id).second) {
             continue;
         }
-        at_host += 1;
+        in_flight_at_[row.workspace] += 1;
         spawn(executor, refresh_one(row.id, row.generation, row.workspace));
         started += 1;
     }
-    co_return started;
+    return started;
 }
 
 Task<void> Scheduler::refresh_one(ConnectionId id, std::uint64_t generation, std::string host) {

@@ -27,6 +27,8 @@ class Scheduler {
 
  private:
     Task<void> spread_overdue();
+    Task<Result<std::vector<Connection>>> look(DueQuery query);
+    std::size_t start(Executor executor, std::vector<Connection> const& due);
     Task<void> refresh_one(ConnectionId id, std::uint64_t generation, std::string host);
 
     Refresher& refresher_;

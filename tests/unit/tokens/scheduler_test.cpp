@@ -151,6 +151,16 @@ TEST_F(Schedule, D9_when_a_host_is_back_its_backlog_is_spread) {
     EXPECT_LT(at_first, 15) << "not all at once";
 }
 
+TEST_F(Schedule, a_herd_of_one_host_does_not_fill_the_scan) {
+    for (int i = 0; i < 250; ++i) {
+        connect("herd" + std::to_string(i), host_a, 20min);
+    }
+    auto const other = connect("other", host_b, 22min);
+    clock.pass(11min + 30s);
+    run_for(2s);
+    EXPECT_EQ(row_of(other).generation, 2U);
+}
+
 TEST_F(Schedule, D9_the_shortest_life_goes_first) {
     connect("long", host_a, 4h);
     connect("short", host_a, 2h);
