@@ -27,17 +27,7 @@ Action Machine::step(Event const& event, Moment const& now) {
     }
     switch (state_) {
         case State::idle:
-            if (auto const* replayed = std::get_if<Replayed>(&event)) {
-                row_ = replayed->row;
-                spooled_ = true;
-                replaying_ = true;
-                state_ = State::parsing;
-                return Parse{};
-            }
-            if (!std::holds_alternative<Start>(event)) {
-                return wrong_order();
-            }
-            return reload();
+            return begin(event);
         case State::loading:
             if (auto const* loaded = std::get_if<Loaded>(&event)) {
                 return on_loaded(*loaded, now);
@@ -90,6 +80,20 @@ Action Machine::step(Event const& event, Moment const& now) {
             break;
     }
     return wrong_order();
+}
+
+Action Machine::begin(Event const& event) {
+    if (auto const* replayed = std::get_if<Replayed>(&event)) {
+        row_ = replayed->row;
+        spooled_ = true;
+        replaying_ = true;
+        state_ = State::parsing;
+        return Parse{};
+    }
+    if (!std::holds_alternative<Start>(event)) {
+        return wrong_order();
+    }
+    return reload();
 }
 
 Action Machine::on_loaded(Loaded const& event, Moment const& now) {

@@ -149,6 +149,7 @@ class Machine {
         ErrorCode tell = ErrorCode::refresh_pending;  // what the waiting callers hear
         bool counts = true;                           // false: it is not this connection's fault
     };
+    Action begin(Event const& event);
     Action on_loaded(Loaded const& event, Moment const& now);
     Action on_claim(Event const& event, Moment const& now);
     Action on_sent(Event const& event, Moment const& now);
