@@ -124,9 +124,6 @@ void RateBucket::count_grant(Instant now) {
 
 bool RateBucket::take(Instant now) {
     refresh(now);
-    if (held_until_) {
-        return false;
-    }
     if (unlimited()) {
         count_grant(now);
         return true;
@@ -211,7 +208,7 @@ bool RateBucket::observed(RateObservation const& seen, Instant now) {
         cut(now);
     }
     held_until_ = std::max(held_until_.value_or(now), now + hold);
-    tokens_ = std::min(tokens_, 0.0);
+    tokens_ = std::min(tokens_, 0.0);  // and none come while it is held
     return is_news;
 }
 

@@ -16,7 +16,7 @@ namespace brickgate {
 
 struct RateLimit {
     double per_second = 0;  // as published; 0: nothing is published
-    double burst = 1;       // calls that may leave at once after a pause
+    double burst = 1;       // calls that may leave at once after a pause; at least 0.1 s worth
     bool adapts = true;     // a 429 changes the rate
 };
 

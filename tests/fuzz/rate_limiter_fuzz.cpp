@@ -30,8 +30,8 @@ constexpr std::size_t waiters_max = 16;
 constexpr double published = 8;
 constexpr double burst = 4;
 
-// Every grant of one bucket: any two of them n apart need the time that n - burst tokens take. The
-// capacity of a bucket that was refused is a second part of a call larger than 1 at the most.
+// Every grant of one bucket: whichever of them a span begins with, no more fall into it than the
+// burst and what the published limit brings meanwhile.
 class Ledger {
  public:
     void granted(Instant now) {

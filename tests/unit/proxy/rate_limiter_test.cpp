@@ -164,6 +164,18 @@ TEST(RateLimiter, when_all_places_are_taken_the_longest_line_gives_way) {
     EXPECT_EQ(limiter.acquire(here, "greedy", start, start + 30s).verdict, Verdict::refused);
 }
 
+TEST(RateLimiter, lines_that_differ_by_one_do_not_throw_each_other_out) {
+    RateLimiter limiter = ten_a_second(5);
+    drain(limiter, start);
+    for (char const* connection : {"a", "a", "a", "b", "b"}) {
+        queue(limiter, connection);
+    }
+    EXPECT_EQ(limiter.acquire(here, "b", start, start + 30s).verdict, Verdict::refused);
+    EXPECT_EQ(limiter.acquire(here, "a", start, start + 30s).verdict, Verdict::refused);
+    queue(limiter, "c");
+    EXPECT_EQ(limiter.waiting(), 5);
+}
+
 TEST(RateLimiter, a_429_cuts_once_and_shows) {
     RateLimiter limiter = ten_a_second();
     limiter.acquire(here, "a", start, start);

@@ -100,6 +100,8 @@ TEST(InboundLimits, T50_a_clock_that_is_set_back_changes_nothing) {
     EXPECT_EQ(passed(limits, InboundClass::login, "192.0.2.1", clock.steady() - 1s), 0);
     clock.pass(6s);
     EXPECT_EQ(passed(limits, InboundClass::login, "192.0.2.1", clock.steady()), 1);
+    EXPECT_FALSE(limits.check(InboundClass::login, "192.0.2.2", clock.steady()));
+    EXPECT_EQ(passed(limits, InboundClass::login, "192.0.2.2", clock.steady() - 1min), 9);
 }
 
 TEST(InboundLimits, classes_and_names_do_not_mix) {
