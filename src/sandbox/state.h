@@ -60,7 +60,8 @@ struct Sandbox::State {
     Ticket* ticket_of(Asked const& asked);
 
     ServerResponse token(Asked const& asked, LogLine& line, std::optional<Fault> const& fault);
-    ServerResponse token_answer(Issued const& issued, std::optional<Fault> const& fault);
+    ServerResponse token_answer(Issued const& issued, std::string_view hint,
+                                std::optional<Fault> const& fault);
     std::string id_token(Issued const& issued, std::string const& access, Time now) const;
     std::string access_token(Issued const& issued, Time now) const;
 

@@ -81,6 +81,10 @@ std::optional<OAuthFailure> malformed(Asked const& asked) {
     return std::nullopt;
 }
 
+constexpr std::string_view about_offline_access =
+    "A sign-in gives a refresh token only if its scope holds offline_access: ask for all-apis "
+    "offline_access, and sign in again";
+
 std::int64_t seconds_of(Time time) {
     return std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count();
 }
@@ -146,6 +150,10 @@ ServerResponse Sandbox::State::token(Asked const& asked, LogLine& line,
     if (grant == "authorization_code") {
         issued = grants.redeem(asked.field("code"), proof.id, asked.field("redirect_uri"),
                                asked.field("code_verifier"), now);
+    } else if (grant == "refresh_token" && asked.field("refresh_token").empty()) {
+        issued = std::unexpected(OAuthFailure{
+            400, "invalid_request",
+            "refresh_token is missing. " + std::string(about_offline_access), "no refresh_token"});
     } else if (grant == "refresh_token") {
         line.presented = token_hash(asked.field("refresh_token"));
         issued = grants.refresh(asked.field("refresh_token"), proof.id, asked.field("scope"), now);
@@ -175,7 +183,9 @@ ServerResponse Sandbox::State::token(Asked const& asked, LogLine& line,
     if (issued->refresh_token.empty()) {
         line.decision += ", no refresh token given";
     }
-    return token_answer(*issued, fault);
+    // A member that no real server sends, for the program whose author waits for a refresh token.
+    bool const teach = grant == "authorization_code" && !has_word(issued->scope, "offline_access");
+    return token_answer(*issued, teach ? about_offline_access : "", fault);
 }
 
 std::string Sandbox::State::access_token(Issued const& issued, Time now) const {
@@ -217,7 +227,7 @@ std::string Sandbox::State::id_token(Issued const& issued, std::string const& ac
     return signer.forge(claims, how);
 }
 
-ServerResponse Sandbox::State::token_answer(Issued const& issued,
+ServerResponse Sandbox::State::token_answer(Issued const& issued, std::string_view hint,
                                             std::optional<Fault> const& fault) {
     auto const has = [&](std::string_view kind) { return fault && fault->is(kind); };
     if (has("rotate_key")) {
@@ -242,6 +252,9 @@ ServerResponse Sandbox::State::token_answer(Issued const& issued,
     }
     if (has_word(issued.scope, "openid") && grants.settings.issue != "no_id_token") {
         document["id_token"] = id_token(issued, access, now);
+    }
+    if (!hint.empty()) {
+        document["sandbox_hint"] = hint;
     }
     return json_answer(200, document);
 }

@@ -44,8 +44,9 @@ inline json::object redirected(ServerResponse const& response) {
     std::string const location(response.headers.get("Location").value_or(""));
     json::object out;
     auto const query = location.find('?');
-    for (auto const& [name, value] :
-         form_decode(query == std::string::npos ? "" : location.substr(query + 1)).value()) {
+    std::string const fields = query == std::string::npos ? "" : location.substr(query + 1);
+    auto const decoded = form_decode(fields).value();
+    for (auto const& [name, value] : decoded) {
         out[name] = value;
     }
     return out;
@@ -54,6 +55,11 @@ inline json::object claims_of(std::string const& jwt) {
     auto const payload = base64url_decode(after(jwt, ".", '.')).value_or("");
     return parse_json(payload)->get_object();
 }
+
+struct Extra {
+    std::string body = "", type = "", authorization = "";
+    std::vector<HeaderField> headers = {};
+};
 
 class World : public ::testing::Test {
  protected:
@@ -68,10 +74,6 @@ class World : public ::testing::Test {
                                             random, timers);
     }
 
-    struct Extra {
-        std::string body = "", type = "", authorization = "";
-        std::vector<HeaderField> headers = {};
-    };
     ServerResponse send(std::string const& method, std::string const& target, Extra extra = {}) {
         auto request = ServerRequest::of(method, target);
         request.body = extra.body;
