@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/result.h"
 #include "net/server_message.h"
 
@@ -41,6 +42,10 @@ struct ServerOptions {
     std::string constant_lines = {};  // header lines of every answer, each ended by CRLF
     FastHandler fast = {};            // may be empty
     Handler handler = {};
+    // How a failure is told that no handler has told: what is no HTTP, too large, or a handler that
+    // threw. Of a request that was not read whole it sees no more than method, path and listener.
+    // Empty: JSON.
+    std::function<ServerResponse(ServerRequest const&, Error const&)> render = {};
     // Which requests are streamed, decided on the header alone; may be empty.
     std::function<bool(ServerRequest const&)> streams = {};
     StreamHandler stream = {};

@@ -22,6 +22,10 @@ constexpr std::size_t pipelined_output_max = 64 * 1024;
 constexpr Seconds linger_time{2};
 constexpr std::size_t linger_bytes_max = 512 * 1024;
 
+Error internal_error() {
+    return {ErrorCode::internal, "Something went wrong here."};
+}
+
 }  // namespace
 
 Session::Session(StreamSocket socket, std::shared_ptr<Shard> shard, Peer peer)
@@ -153,8 +157,7 @@ Task<bool> Session::serve_stream() {
         log(LogLevel::error, "handler_failed", "A handler threw.", {{"error", e.what()}});
     }
     if (!exchange.begun()) {
-        auto error = error_response(Error(ErrorCode::internal, "Something went wrong here."));
-        (void)co_await exchange.answer(std::move(error));
+        (void)co_await exchange.answer(told(request_, internal_error()));
     }
     if (!exchange.complete()) {
         exchange.abort();
@@ -228,7 +231,7 @@ bool Session::answer_fast() {
     } catch (std::exception const& e) {
         log(LogLevel::error, "handler_failed", "A handler threw.", {{"error", e.what()}});
         out_.resize(before);
-        response.send(error_response(Error(ErrorCode::internal, "Something went wrong here.")));
+        response.send(told(request_, internal_error()));
     }
     keep_alive_ = response.keeps_alive();
     return true;
@@ -242,7 +245,7 @@ Task<ServerResponse> Session::handle() {
     } catch (std::exception const& e) {
         log(LogLevel::error, "handler_failed", "A handler threw.", {{"error", e.what()}});
     }
-    co_return error_response(Error(ErrorCode::internal, "Something went wrong here."));
+    co_return told(request_, internal_error());
 }
 
 void Session::answer(ServerResponse const& response) {
@@ -287,8 +290,16 @@ void Session::refuse(ErrorCode code) {
     if (code != ErrorCode::invalid_request) {
         message = "The request is larger than this server takes.";
     }
+    // request_ may still be the one before: what has come of this one is looked at anew.
+    auto begun = begun_request(in_.view());
+    begun.listener = request_.listener;
     ResponseBuffer buffer(out_, {.keep_alive = false}, shard_->constant_lines);
-    buffer.send(error_response(Error(code, std::move(message))));
+    buffer.send(told(begun, Error(code, std::move(message))));
+}
+
+ServerResponse Session::told(ServerRequest const& request, Error const& error) const {
+    auto const& render = shard_->options->render;
+    return render ? render(request, error) : error_response(error);
 }
 
 ResponseBuffer::Framing Session::framing() const {

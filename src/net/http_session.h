@@ -102,6 +102,7 @@ class Session {
     void answer(ServerResponse const& response);
     Task<void> send_raw(std::shared_ptr<RawAnswer const> raw);
     void refuse(ErrorCode code);
+    ServerResponse told(ServerRequest const& request, Error const& error) const;
     void next_request();
     void await_request();
     void give(Phase phase, Seconds time);

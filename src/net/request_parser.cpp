@@ -264,4 +264,14 @@ RequestParser::Span RequestParser::span_of(string_view text) const {
             static_cast<std::uint32_t>(text.size())};
 }
 
+ServerRequest begun_request(std::string_view input) {
+    constexpr std::size_t enough = 256;
+    auto const space = input.substr(0, enough).find(' ');
+    if (space == std::string_view::npos) {
+        return {};
+    }
+    auto const rest = input.substr(space + 1, enough);
+    return ServerRequest::of(input.substr(0, space), rest.substr(0, rest.find_first_of(" \r\n")));
+}
+
 }  // namespace brickgate

@@ -99,4 +99,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
     ErrorCode fault_ = ErrorCode::invalid_request;
 };
 
+// Method and path as far as they have come, of a request that was refused before it was read: for
+// whoever words the refusal. Nothing else of it is believed.
+ServerRequest begun_request(std::string_view input);
+
 }  // namespace brickgate

@@ -57,8 +57,7 @@ bool fast(ServerRequest const& request, ResponseBuffer& response) {
 // A server on two threads of its own, for the length of a test.
 class Server {
  public:
-    explicit Server(ServerLimits limits = {}) {
-        ServerOptions options;
+    explicit Server(ServerLimits limits = {}, ServerOptions options = {}) {
         for (auto& context : contexts_) {
             options.executors.push_back(context.get_executor());
         }
@@ -278,6 +277,43 @@ TEST(HttpServer, a_handler_that_throws_or_splits_headers_is_an_internal_error) {
     }
     client.send(get("/fast"));
     EXPECT_EQ(status_of(client.receive_answer()), 200);
+}
+
+TEST(HttpServer, what_no_handler_has_told_is_told_as_the_layer_above_words_it) {
+    ServerOptions options;
+    options.render = [](ServerRequest const& request, Error const& error) {
+        ServerResponse page;
+        page.status = error.http_status();
+        page.body = "<h1>" + std::string(error.name()) + "</h1> " + std::string(request.method) +
+                    "|" + std::string(request.path) + "|" +
+                    (request.listener == ListenerKind::both ? "both" : "?");
+        return page;
+    };
+    Server server({}, std::move(options));
+    server.start();
+    struct {
+        std::string bytes;
+        std::string told;
+    } const table[] = {
+        {get("/throws"), "<h1>internal</h1> GET|/throws|both"},
+        {get("/" + std::string(9000, 'a')),
+         "<h1>uri_too_long</h1> GET|/" + std::string(255, 'a') + "|both"},
+        {get("/auth?x=1", "X: " + std::string(40'000, 'a') + "\r\n"),
+         "<h1>headers_too_large</h1> GET|/auth|both"},
+        {"nonsense\r\n\r\n", "<h1>invalid_request</h1> ||both"},
+        {get("/1") + "PUT /2 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+         "<h1>invalid_request</h1> PUT|/2|both"},
+    };
+    for (auto const& row : table) {
+        RawClient client(server.port());
+        client.send(row.bytes);
+        std::string all;
+        do {
+            all = client.receive_answer();
+        } while (has(all, "GET /1 []"));
+        EXPECT_TRUE(has(all, row.told)) << all;
+        EXPECT_FALSE(has(all, "inner words"));
+    }
 }
 
 TEST(HttpServer, a_large_answer_reaches_a_client_that_reads_late) {
