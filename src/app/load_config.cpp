@@ -144,10 +144,13 @@ bool made_by_kubernetes(std::string_view name) {
            name.starts_with("BRICKGATE_PORT_");
 }
 
+// Read by `databricks auth token` in our place, and no setting: which connection is meant.
+constexpr std::string_view of_the_shim = "BRICKGATE_CONNECTION";
+
 void refuse_unknown(ConfigValues const& environment, std::string_view where,
                     std::vector<std::string>& errors) {
     for (auto const& [name, value] : environment) {
-        if (!name.starts_with("BRICKGATE_") || made_by_kubernetes(name)) {
+        if (!name.starts_with("BRICKGATE_") || made_by_kubernetes(name) || name == of_the_shim) {
             continue;
         }
         bool const known = std::ranges::any_of(all_settings(), [&](auto const& setting) {

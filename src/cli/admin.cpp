@@ -10,6 +10,7 @@
 #include "app/gateway.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "net/task_group.h"
 
 namespace brickgate::cli {
@@ -19,6 +20,9 @@ namespace {
 constexpr std::chrono::seconds patience{10};
 
 Result<Admin::Answer> read_answer(int status, std::string_view body) {
+    if (body.empty()) {
+        return Admin::Answer{status, {}};
+    }
     auto parsed = parse_json(body);
     if (!parsed || !parsed->is_object()) {
         return fail(ErrorCode::internal, "The gateway's answer cannot be read.");
@@ -29,6 +33,11 @@ Result<Admin::Answer> read_answer(int status, std::string_view body) {
 std::size_t collect(char* bytes, std::size_t, std::size_t count, void* out) {
     static_cast<std::string*>(out)->append(bytes, count);
     return count;
+}
+
+// Asked by libcurl once a second, and oftener while bytes come.
+int give_up(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    return interrupted() ? 1 : 0;
 }
 
 // HTTP over the data folder's Unix socket; the daemon knows us by our user id.
@@ -49,6 +58,8 @@ class SocketAdmin final : public Admin {
         // A daemon that refreshes first may take as long as the workspace does.
         curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 60L);
         curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, give_up);
         curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, collect);
         curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer);
         if (!text.empty()) {
@@ -66,6 +77,7 @@ class SocketAdmin final : public Admin {
         wipe(answer);
         return read;
     }
+    bool is_daemon() const override { return true; }
 
  private:
     std::string path_;
@@ -110,6 +122,7 @@ class InProcessAdmin final : public Admin {
             gateway_->dispatch(method, target, body.empty() ? "" : json::serialize(body));
         return read_answer(response.status, response.body);
     }
+    bool is_daemon() const override { return false; }
 
  private:
     InProcessAdmin() : runtime_(RuntimeOptions{.http_threads = 1, .handle_signals = false}) {}
@@ -173,6 +186,9 @@ Result<json::object> ask(Admin& admin, std::string method, std::string target, j
         error ? error_code_from(string_at(*error, "code").value_or("")) : std::nullopt;
     Error told(code.value_or(ErrorCode::internal),
                std::string(error ? string_at(*error, "message").value_or("") : ""));
+    if (auto const wait = error ? integer_at(*error, "retry_after") : std::nullopt) {
+        told = std::move(told).with_retry_after(Seconds(*wait));
+    }
     return fail(std::move(told).with_hint(
         std::string(error ? string_at(*error, "hint").value_or("") : "")));
 }

@@ -2,7 +2,9 @@
 #include "cli/arguments.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
+#include <optional>
 
 namespace brickgate::cli {
 
@@ -92,6 +94,25 @@ void add_user_commands(CLI::App& app, Arguments& arguments) {
            "text, or json as `databricks auth token` prints it")
         ->check(CLI::IsMember({"text", "json"}).description(""));
     token->add_flag("--force-refresh", arguments.token.force_refresh, "refresh first");
+    auto* const write = option(token, "--write", arguments.token.write, "FILE",
+                               "keep a file fresh instead, for its owner alone, until ended");
+    option(token, "--format", arguments.token.format, "text|json|env", "what the file holds")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"text", "json", "env"}).description(""))
+        ->needs(write);
+    token->add_flag("--once", arguments.token.once, "write the file once")->needs(write);
+}
+
+void add_shim(CLI::App& app, Arguments& arguments) {
+    auto* const shim =
+        app.add_subcommand("databricks-shim", "answer as Databricks' own CLI does, for SDKs");
+    option(shim, "--install", arguments.shim.folder, "DIR",
+           "put it there, under the name databricks")
+        ->required();
+    shim->add_flag("--force", arguments.shim.force, "replace a databricks that is not ours");
+    shim->footer(
+        "Any other words are what would be typed after `databricks`: brickgate databricks-shim "
+        "auth token --host HOST");
 }
 
 void add_connections(CLI::App& app, Arguments& arguments) {
@@ -200,6 +221,9 @@ int run(CLI::App const& app, Arguments& arguments) {
     if (command == "token") {
         return run_token(common, arguments.token);
     }
+    if (command == "databricks-shim") {
+        return run_shim_install(arguments.shim);
+    }
     if (command == "doctor") {
         return run_doctor(common);
     }
@@ -217,7 +241,34 @@ int run(CLI::App const& app, Arguments& arguments) {
     return run_api_keys(common, arguments.keys);
 }
 
+namespace {
+
+// The words for the stand-in for Databricks' CLI, where it is called: by its name, or as a command
+// with other options than its own.
+std::optional<std::vector<std::string>> shim_words(int count, char const* const* values) {
+    std::vector<std::string> words(values, values + count);
+    if (words.empty()) {
+        return std::nullopt;
+    }
+    if (std::filesystem::path(words.front()).filename() == "databricks") {
+        return std::vector(words.begin() + 1, words.end());
+    }
+    bool const as_command = words.size() > 1 && words[1] == "databricks-shim";
+    bool const own = words.size() > 2 && (words[2] == "--install" || words[2] == "--force" ||
+                                          words[2].starts_with("--install=") ||
+                                          words[2] == "--help" || words[2] == "-h");
+    if (!as_command || own) {
+        return std::nullopt;
+    }
+    return std::vector(words.begin() + 2, words.end());
+}
+
+}  // namespace
+
 int run_program(int count, char const* const* values) {
+    if (auto const words = shim_words(count, values)) {
+        return run_databricks_shim(Common{}, *words);
+    }
     Arguments arguments;
     arguments.common.program = values[0];
     auto const app = make_app(arguments);

@@ -16,6 +16,7 @@ struct Arguments {
     SandboxCommand sandbox;
     LoginOptions login;
     TokenOptions token;
+    ShimInstallOptions shim;
     ConnectionsOptions connections;
     ApiKeysOptions keys;
 };

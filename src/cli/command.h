@@ -39,7 +39,9 @@ class Admin {
         json::object body;
     };
     virtual ~Admin() = default;
+    // No body in the answer is an empty object.
     virtual Result<Answer> call(std::string method, std::string target, json::object body = {}) = 0;
+    virtual bool is_daemon() const = 0;
 };
 // Errors: in_use and the data folder's.
 Result<std::unique_ptr<Admin>> connect_admin(LoadedConfig loaded);
@@ -78,11 +80,22 @@ struct TokenOptions {
     std::string output = "text";
     int min_valid = 0;
     bool force_refresh = false;
+    std::string write;  // a file that is kept fresh
+    std::string format = "text";
+    bool once = false;
 };
 int run_token(Common const& common, TokenOptions const& options);
+int run_token_write(Common const& common, TokenOptions const& options);
 // Local wall clock, a fraction and the machine's offset: the only form that every Databricks SDK
 // reads right (databricks-facts 5.3).
 std::string local_expiry(std::string_view rfc3339);
+// Stands in for Databricks' own CLI: `words` are what was typed after the program's name.
+int run_databricks_shim(Common const& common, std::vector<std::string> const& words);
+struct ShimInstallOptions {
+    std::string folder;
+    bool force = false;
+};
+int run_shim_install(ShimInstallOptions const& options);
 struct ConnectionsOptions {
     std::string action;  // list | show | explain | refresh | disconnect
     std::string id;
