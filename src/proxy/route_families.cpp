@@ -16,6 +16,7 @@ namespace {
 struct Segments {
     explicit Segments(std::string_view path) {
         path = path.substr(0, path.find_first_of("?#"));
+        encoded = path.find('%') != std::string_view::npos;
         while (!path.empty()) {
             auto const end = std::min(path.find('/'), path.size());
             if (end > 0) {
@@ -34,12 +35,10 @@ struct Segments {
 
     std::array<std::string_view, RouteFamilies::segments_max> at;
     std::size_t count = 0;
+    bool encoded = false;  // any of them
 };
 
 bool reads_as(std::string_view segment, std::string_view wanted) {
-    if (segment.find('%') == std::string_view::npos) {
-        return segment == wanted;
-    }
     auto const decoded = percent_decode(segment);
     return decoded && *decoded == wanted;
 }
@@ -57,7 +56,9 @@ bool fits(std::vector<std::string> const& wanted, bool any_rest, Segments const&
         return false;
     }
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-        if (wanted[i] != "*" && !reads_as(given.at[i], wanted[i])) {
+        bool const same =
+            given.encoded ? reads_as(given.at[i], wanted[i]) : given.at[i] == wanted[i];
+        if (!same && wanted[i] != "*") {
             return false;
         }
     }
