@@ -127,7 +127,9 @@ Result<std::vector<std::string>> split_path(std::string_view raw_path) {
 Router::Router(std::string base_path, ErrorRenderer render)
     : base_path_(std::move(base_path)), render_(std::move(render)) {
     if (!render_) {
-        render_ = [](ServerRequest const&, Error const& error) { return error_response(error); };
+        render_ = [](ServerRequest const&, Error const& error, std::optional<Audience>) {
+            return error_response(error);
+        };
     }
 }
 
@@ -138,7 +140,8 @@ void Router::add(Route route) {
 
 Task<ServerResponse> Router::handle(ServerRequest const& request) const {
     auto const not_found = [&] {
-        return render_(request, Error(ErrorCode::not_found, "There is nothing at this address."));
+        return render_(request, Error(ErrorCode::not_found, "There is nothing at this address."),
+                       std::nullopt);
     };
     std::string_view path = request.path;
     if (!base_path_.empty()) {
@@ -150,9 +153,10 @@ Task<ServerResponse> Router::handle(ServerRequest const& request) const {
     }
     auto const segments = split_path(path);
     if (!segments) {
-        co_return render_(request, segments.error());
+        co_return render_(request, segments.error(), std::nullopt);
     }
     std::set<std::string> allowed;
+    std::optional<Audience> audience;
     for (std::size_t i = 0; i < routes_.size(); ++i) {
         Route const& route = routes_[i];
         if (!fits(patterns_[i].segments, *segments) ||
@@ -162,6 +166,7 @@ Task<ServerResponse> Router::handle(ServerRequest const& request) const {
         if (takes(route, request.method)) {
             co_return co_await route.handler(request, params_of(patterns_[i].segments, *segments));
         }
+        audience = route.audience;
         allowed.insert(route.method);
         if (route.head) {
             allowed.insert("HEAD");
@@ -170,8 +175,9 @@ Task<ServerResponse> Router::handle(ServerRequest const& request) const {
     if (allowed.empty()) {
         co_return not_found();
     }
-    ServerResponse response = render_(
-        request, Error(ErrorCode::method_not_allowed, "This address does not take this method."));
+    Error const wrong_method(ErrorCode::method_not_allowed,
+                             "This address does not take this method.");
+    ServerResponse response = render_(request, wrong_method, audience);
     response.headers.add("Allow", joined(allowed));
     co_return response;
 }

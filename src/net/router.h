@@ -47,8 +47,10 @@ struct Route {
     RouteHandler handler = {};
 };
 
-// Makes the answer to what no route answers: JSON unless the server layer brings pages.
-using ErrorRenderer = std::function<ServerResponse(ServerRequest const&, Error const&)>;
+// Makes the answer to what no route answers: JSON unless the server layer brings pages. `audience`:
+// of the route at this path, where there is one and only the method is wrong.
+using ErrorRenderer = std::function<ServerResponse(ServerRequest const&, Error const&,
+                                                   std::optional<Audience> audience)>;
 
 class Router {
  public:

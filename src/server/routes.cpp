@@ -6,15 +6,20 @@
 
 namespace brickgate {
 
-Router make_router(ServerSettings const& settings, ConnectPages& pages, Api& api,
-                   Operations& operations) {
-    auto const render = [&settings](ServerRequest const& request, Error const& error) {
-        bool const for_a_program = request.path.starts_with(settings.base_path + "/v1/") ||
+ErrorRenderer make_renderer(ServerSettings const& settings) {
+    return [&settings](ServerRequest const& request, Error const& error,
+                       std::optional<Audience> audience) {
+        bool const for_a_program = audience == Audience::api ||
+                                   request.path.starts_with(settings.base_path + "/v1/") ||
                                    request.listener == ListenerKind::private_ ||
                                    request.listener == ListenerKind::local_socket;
         return for_a_program ? error_response(error) : error_page(settings, error);
     };
-    Router router(settings.base_path, render);
+}
+
+Router make_router(ServerSettings const& settings, ConnectPages& pages, Api& api,
+                   Operations& operations) {
+    Router router(settings.base_path, make_renderer(settings));
     pages.add_to(router);
     api.add_to(router);
     operations.add_to(router);

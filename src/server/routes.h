@@ -8,6 +8,9 @@
 
 namespace brickgate {
 
+// How a failure is told: a page to browsers, JSON to programs. Keeps a reference to the settings.
+ErrorRenderer make_renderer(ServerSettings const& settings);
+
 // Browsers:  GET /  /auth  <callback path>  /connect/result/{id}  /assets/{file}  /favicon.ico
 // Programs:  /v1/connections...  /v1/api-keys...  /v1/logins (local socket only)
 // Operators: /healthz  /readyz  /metrics  /openapi.yaml

@@ -127,7 +127,7 @@ TEST(Router, a_base_path_is_in_front_of_every_route) {
 }
 
 TEST(Router, errors_can_be_pages) {
-    Router router({}, [](ServerRequest const&, Error const& error) {
+    Router router({}, [](ServerRequest const&, Error const& error, std::optional<Audience>) {
         ServerResponse page;
         page.status = error.http_status();
         page.body = "<h1>" + std::string(error.name());
