@@ -153,6 +153,8 @@ void Gateway::Parts::open_domain() {
                                  },
                              .timers = timers};
     login = std::make_unique<Login>(std::move(login_parts));
+    revocation =
+        std::make_unique<Revocation>(Revocation::Parts{registrations, *vault, *discovery, *http});
 }
 
 void Gateway::Parts::open_server() {
@@ -168,9 +170,17 @@ void Gateway::Parts::open_server() {
                                     runtime.control(), clock,    random,
                                     metrics,           connected};
     pages = std::make_unique<ConnectPages>(std::move(pages_parts));
-    Api::Parts api_parts{settings, *vault, *refresher,           *cache,
-                         *keys,    *login, registrations.back(), runtime.control(),
-                         clock,    metrics};
+    Api::Parts api_parts{settings,
+                         *vault,
+                         *refresher,
+                         *cache,
+                         *keys,
+                         *login,
+                         *revocation,
+                         registrations.back(),
+                         runtime.control(),
+                         clock,
+                         metrics};
     api = std::make_unique<Api>(std::move(api_parts));
     operations = std::make_unique<Operations>(
         Operations::Parts{metrics, *refresher, *vault, *cache, runtime.control()});
@@ -184,6 +194,9 @@ Result<void> Gateway::Parts::open_listeners() {
         return api->token_from_memory(request, out);
     };
     server_options.handler = [this](ServerRequest const& request) { return handle(request); };
+    server_options.render = [this](ServerRequest const& request, Error const& error) {
+        return make_renderer(settings)(request, error, std::nullopt);
+    };
     server = std::make_unique<HttpServer>(std::move(server_options), clock);
     auto const& config = loaded.config.server;
     bool const apart = !listens_on_loopback(config.listen) || !config.private_listen.empty();

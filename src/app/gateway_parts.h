@@ -4,6 +4,7 @@
 #include "app/gateway.h"
 #include "connect/discovery.h"
 #include "connect/login.h"
+#include "connect/revocation.h"
 #include "net/curl_client.h"
 #include "net/http_server.h"
 #include "net/metrics.h"
@@ -63,6 +64,7 @@ struct Gateway::Parts {
     std::unique_ptr<CurlClient> http;
     std::unique_ptr<Discovery> discovery;
     std::unique_ptr<Login> login;
+    std::unique_ptr<Revocation> revocation;
     std::unique_ptr<TokenCache> cache;
     std::unique_ptr<Refresher> refresher;
     std::unique_ptr<Scheduler> scheduler;

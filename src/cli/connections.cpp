@@ -59,8 +59,9 @@ int list(Admin& admin, ConnectionsOptions const& options, bool as_json) {
         print_row(item.as_object());
     }
     if (items->empty()) {
-        std::cout << "There are no connections yet: open /auth in a browser, or run brickgate "
-                     "login HOST.\n";
+        std::cout << as_typed(
+            "There are no connections yet: open /auth in a browser, or run brickgate login "
+            "HOST.\n");
     }
     return Exit::ok;
 }
@@ -115,9 +116,14 @@ int run_connections(Common const& common, ConnectionsOptions const& options) {
     } else if (explain) {
         print_explanation(*answer);
     } else if (options.action == "disconnect") {
-        std::cout << "The tokens are erased here. Databricks has no way to revoke them from "
-                     "outside; the person ends the grant at\n  "
-                  << text_at(*answer, "end_the_grant_at") << '\n';
+        bool const revoked = text_at(*answer, "upstream") == "revoked";
+        bool const failed = text_at(*answer, "upstream") == "failed";
+        std::cout << "The tokens are erased here. "
+                  << (revoked  ? "The workspace has revoked the grant."
+                      : failed ? "The workspace did not confirm that the grant is revoked."
+                               : "The workspace offers no way to revoke the grant.")
+                  << '\n'
+                  << (revoked ? "" : text_at(*answer, "end_the_grant_at") + "\n");
     } else {
         print_row(*answer);
     }

@@ -204,6 +204,22 @@ HttpRequest make_refresh_request(std::string token_endpoint, ClientAuthenticatio
     return client.post(std::move(token_endpoint), std::move(form));
 }
 
+HttpRequest make_revocation_request(std::string endpoint, ClientAuthentication const& client,
+                                    RefreshToken const& token) {
+    Secret form = token.expose([](std::string_view text) {
+        return form_of({{"token", text}, {"token_type_hint", "refresh_token"}});
+    });
+    return client.post(std::move(endpoint), std::move(form));
+}
+
+HttpRequest make_revocation_request(std::string endpoint, ClientAuthentication const& client,
+                                    AccessToken const& token) {
+    Secret form = token.expose([](std::string_view text) {
+        return form_of({{"token", text}, {"token_type_hint", "access_token"}});
+    });
+    return client.post(std::move(endpoint), std::move(form));
+}
+
 HttpRequest make_client_credentials_request(std::string token_endpoint,
                                             ClientAuthentication const& client,
                                             Scopes const& scopes) {

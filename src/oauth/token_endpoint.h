@@ -23,6 +23,11 @@ HttpRequest make_refresh_request(std::string token_endpoint, ClientAuthenticatio
 HttpRequest make_client_credentials_request(std::string token_endpoint,
                                             ClientAuthentication const& client,
                                             Scopes const& scopes);
+// RFC 7009 section 2.1.
+HttpRequest make_revocation_request(std::string endpoint, ClientAuthentication const& client,
+                                    RefreshToken const& token);
+HttpRequest make_revocation_request(std::string endpoint, ClientAuthentication const& client,
+                                    AccessToken const& token);
 Result<TokenSet> parse_token_response(HttpResponse const& response, Time received_at);
 
 }  // namespace brickgate

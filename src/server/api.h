@@ -2,6 +2,7 @@
 #pragma once
 // What programs call: tokens, connections, keys. Answers from memory leave on the worker thread;
 // the rest hops to the control executor. No rules of its own.
+#include "connect/revocation.h"
 #include "net/metrics.h"
 #include "net/router.h"
 #include "net/runtime.h"
@@ -23,6 +24,7 @@ class Api {
         TokenCache& cache;
         ApiKeys& keys;
         Login& login;
+        Revocation& revocation;
         std::shared_ptr<Registration const> terminal;  // the public client of `brickgate login`
         Executor control;
         Clock& clock;

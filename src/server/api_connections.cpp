@@ -2,6 +2,7 @@
 // Connections as rows: list, show, explain, refresh, disconnect.
 #include "base/json.h"
 #include "base/log.h"
+#include "databricks/workspace.h"
 #include "events/event.h"
 #include "net/bridge.h"
 #include "net/error_response.h"
@@ -16,6 +17,11 @@ namespace {
 constexpr std::size_t page_size = 100;
 constexpr std::size_t page_size_max = 1000;
 constexpr std::size_t events_shown = 20;
+// databricks-facts 4.1, the only place that is documented.
+constexpr std::string_view where_grants_end =
+    "An account admin ends it in Databricks' account console, under Settings, App connections. "
+    "Otherwise it ends by itself when its refresh token has gone unused for as long as the app's "
+    "policy says.";
 
 Result<ConnectionFilter> filter_of(std::string_view query) {
     auto const fields = form_decode(query);
@@ -24,7 +30,13 @@ Result<ConnectionFilter> filter_of(std::string_view query) {
     }
     ConnectionFilter filter;
     filter.subject = query_value(*fields, "subject");
-    filter.workspace = query_value(*fields, "workspace");
+    if (auto const typed = query_value(*fields, "workspace")) {
+        auto const host = TypedHost::parse(*typed);
+        if (!host) {
+            return fail(ErrorCode::invalid_request, "workspace: " + host.error().message());
+        }
+        filter.workspace = host->origin();
+    }
     filter.after = query_value(*fields, "cursor").value_or("");
     if (auto const status = query_value(*fields, "status")) {
         filter.state = connection_state_from(*status);
@@ -140,7 +152,7 @@ Task<ServerResponse> Api::disconnect(ServerRequest const& request, Params params
     if (!caller) {
         co_return error_response(caller.error());
     }
-    auto const row = co_await find(std::string(params.get("id")));
+    auto row = co_await find(std::string(params.get("id")));
     if (!row) {
         co_return error_response(row.error());
     }
@@ -156,9 +168,14 @@ Task<ServerResponse> Api::disconnect(ServerRequest const& request, Params params
     json::object out;
     out["id"] = row->id.value();
     out["status"] = "disconnected";
-    // databricks-facts 1.5: no workspace names a revocation endpoint.
-    out["upstream"] = "not_supported";
-    out["end_the_grant_at"] = row->workspace + "/settings/user/developer/linked-apps";
+    auto revoked = Revoked::not_supported;
+    if (*ended) {  // the second time there is nothing left to show
+        auto task_upstream = parts_.revocation.revoke(std::move(*row));
+        revoked = co_await run_on(parts_.control, std::move(task_upstream));
+    }
+    out["upstream"] = to_string(revoked);
+    out["end_the_grant_at"] =
+        revoked == Revoked::yes ? json::value(nullptr) : json::value(where_grants_end);
     co_return json_answer(out);
 }
 

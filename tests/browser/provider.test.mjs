@@ -111,6 +111,20 @@ test('a rotated refresh token that somebody presents again ends the family, and 
   await again.context.close();
 });
 
+test('a workspace that offers revocation is told when a connection ends; its refresh token is worth nothing then', async () => {
+  const signed = await signIn({ person: 'grace@example.com' });
+  const kept = workspace.last('refresh_token.saved').token;
+  const ended = await gateway.api('DELETE', `/v1/connections/${signed.id}`);
+  assert.equal(ended.status, 200, JSON.stringify(ended.body));
+  assert.deepEqual({ ...ended.body, id: '' }, { id: '', status: 'disconnected', upstream: 'revoked', end_the_grant_at: null });
+  const late = await workspace.token({ grant_type: 'refresh_token', refresh_token: kept });
+  assert.equal(late.body.error, 'invalid_grant');
+  const again = await gateway.api('DELETE', `/v1/connections/${signed.id}`);
+  assert.ok([200, 410].includes(again.status));
+  assert.notEqual(again.body.upstream, 'revoked', 'there was nothing left to show');
+  await signed.context.close();
+});
+
 test('who cancels at the provider is not connected', async () => {
   const { context, page } = await window();
   const grants = workspace.all('grant.success').length;
@@ -119,6 +133,7 @@ test('who cancels at the provider is not connected', async () => {
   await page.getByRole('link', { name: 'Cancel' }).click();
   await page.waitForURL(`${gateway.url}/connect/result/*`);
   assert.equal(await page.locator('.code code').textContent(), 'access_denied');
+  await screenshot(page, 'provider-cancelled-desktop-light');
   assert.equal(workspace.all('grant.success').length, grants);
   await context.close();
 });
@@ -164,6 +179,7 @@ test('T15 a code of another sign-in: the provider refuses our verifier, and nobo
   assert.equal(await second.page.locator('.code code').textContent(), 'code_rejected');
   assert.equal(workspace.last('grant.error').error, 'invalid_grant');
   assert.match(workspace.last('grant.error').detail, /code_verifier does not match/);
+  await screenshot(second.page, 'provider-code-rejected-desktop-light');
   await first.context.close();
   await second.context.close();
 });

@@ -41,7 +41,7 @@ export class Workspace {
       issueRefreshToken: () => true,
       rotateRefreshToken: () => true,
       pkce: { required: () => true },
-      features: { devInteractions: { enabled: true } },
+      features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
       ttl: { AccessToken: 3600, AuthorizationCode: 60, IdToken: 3600, RefreshToken: 86400, Interaction: 600, Grant: 86400, Session: 86400 },
       routes: { authorization: '/v1/authorize', token: '/v1/token', jwks: '/jwks.json', userinfo: '/v1/userinfo', revocation: '/v1/revoke' },
     });

@@ -90,11 +90,14 @@ class Site : public World {
         refresher_ = std::make_unique<Refresher>(
             Refresher::Parts{registrations, *vault, spool, http, *cache_, clock, random, timers,
                              policy, "node-1", "boot-1"});
+        revocation_ =
+            std::make_unique<Revocation>(Revocation::Parts{registrations, *vault, discovery, http});
         auto const control = context_.get_executor();
         pages_ = std::make_unique<ConnectPages>(ConnectPages::Parts{
             settings, login(), registered(), control, clock, random, metrics, [](auto const&) {}});
         api_ = std::make_unique<Api>(Api::Parts{settings, *vault, *refresher_, *cache_, *keys_,
-                                                login(), registered(), control, clock, metrics});
+                                                login(), *revocation_, registered(), control, clock,
+                                                metrics});
         operations_ = std::make_unique<Operations>(
             Operations::Parts{metrics, *refresher_, *vault, *cache_, control});
         operations_->set_ready(true);
@@ -110,6 +113,7 @@ class Site : public World {
     std::unique_ptr<ApiKeys> keys_;
     std::unique_ptr<TokenCache> cache_;
     std::unique_ptr<Refresher> refresher_;
+    std::unique_ptr<Revocation> revocation_;
     std::unique_ptr<ConnectPages> pages_;
     std::unique_ptr<Api> api_;
     std::unique_ptr<Operations> operations_;
