@@ -10,6 +10,25 @@
 
 namespace brickgate {
 
+namespace {
+
+constexpr Seconds key_life_max = std::chrono::days(3650);  // longer ones are ended by revoking
+
+// Where a command of this machine waits for the browser: the form that the public client has
+// registered (databricks-facts 2.1).
+bool is_terminals(std::string_view redirect_uri) {
+    constexpr std::string_view start = "http://localhost:";
+    if (!redirect_uri.starts_with(start)) {
+        return false;
+    }
+    auto const port = redirect_uri.substr(start.size());
+    bool const digits = !port.empty() && port.size() <= 5 &&
+                        port.find_first_not_of("0123456789") == std::string_view::npos;
+    return digits && std::stoi(std::string(port)) <= 65535;
+}
+
+}  // namespace
+
 Task<ServerResponse> Api::list_keys(ServerRequest const& request) {
     auto const caller = authorize(request, parts_.keys, right_admin);
     if (!caller) {
@@ -47,12 +66,14 @@ Task<ServerResponse> Api::create_key(ServerRequest const& request) {
         rights.emplace_back(right.get_string());
     }
     std::optional<Time> not_after;
-    if (auto const seconds = integer_at(*body, "expires_in")) {
-        if (*seconds <= 0) {
+    if (body->contains("expires_in")) {  // what is not understood would be a key without an end
+        auto const seconds = integer_at(*body, "expires_in").value_or(0);
+        if (seconds < 1 || Seconds(seconds) > key_life_max) {
             co_return error_response(
-                Error(ErrorCode::invalid_request, "expires_in is seconds from now."));
+                Error(ErrorCode::invalid_request,
+                      "expires_in is a number of seconds from now, ten years at most."));
         }
-        not_after = parts_.clock.now() + Seconds(*seconds);
+        not_after = parts_.clock.now() + Seconds(seconds);
     }
     auto task = parts_.keys.create(std::string(*name), std::move(rights), not_after);
     auto const created = co_await run_on(parts_.control, std::move(task));
@@ -96,10 +117,15 @@ Task<ServerResponse> Api::begin_login(ServerRequest const& request) {
     if (!body) {
         co_return error_response(body.error());
     }
+    auto const redirect_uri = string_at(*body, "redirect_uri").value_or("");
+    if (!is_terminals(redirect_uri)) {
+        co_return error_response(
+            Error(ErrorCode::invalid_request, "redirect_uri is http://localhost and a port."));
+    }
     LoginWish wish;
     wish.workspace = string_at(*body, "workspace").value_or("");
     wish.subject = string_at(*body, "subject").value_or("");
-    wish.redirect_uri = RedirectUri(std::string(string_at(*body, "redirect_uri").value_or("")));
+    wish.redirect_uri = RedirectUri(std::string(redirect_uri));
     auto task = parts_.login.begin(parts_.terminal, std::move(wish));
     auto const start = co_await run_on(parts_.control, std::move(task));
     if (!start) {
