@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "server/host_guard.h"
+
 namespace brickgate {
 
 struct DemoInfo {
@@ -26,6 +28,7 @@ struct ServerSettings {
     bool plain_cookies = false;  // http on loopback: no Secure, no __Host- prefix
     std::string form_targets;    // origins that the form of the connect page may lead to
     bool workspace_fixed = true;
+    HostNames host_names;  // what Host may say
     std::optional<DemoInfo> demo;
 };
 
