@@ -4,6 +4,7 @@
 #include "oauth/metadata.h"
 #include "server/demo_steps.h"
 #include "server/html.h"
+#include "server/page_words.h"
 #include "server/sec_headers.h"
 
 namespace brickgate {
@@ -25,90 +26,9 @@ ServerResponse page(ServerSettings const& settings, int status, std::string_view
     return response;
 }
 
-// What happened, in words for the person who sees it.
-struct Words {
-    std::string_view title;
-    std::string_view text;
-};
-
-Words words_of(ErrorCode code) {
-    switch (code) {
-        case ErrorCode::access_denied:
-            return {"Nothing was connected",
-                    "You, or a rule of your workspace, declined. Nothing was stored, and this app "
-                    "has no access. If that "
-                    "was a slip, try again."};
-        case ErrorCode::login_expired:
-            return {"That took too long",
-                    "A sign-in is good for ten minutes. Nothing was stored; just begin again."};
-        case ErrorCode::state_unknown:
-            return {"This link was used already",
-                    "A sign-in link works once and for ten minutes. If you are connected already, "
-                    "you can close this page; "
-                    "otherwise begin again."};
-        case ErrorCode::state_cookie_missing:
-            return {"Another browser began this",
-                    "A sign-in must end in the browser it was begun in. If somebody sent you this "
-                    "link, do not go on. "
-                    "Otherwise begin again here."};
-        case ErrorCode::invalid_client:
-        case ErrorCode::unauthorized_client:
-        case ErrorCode::app_fault:
-            return {"This app's own set-up is wrong",
-                    "Databricks does not accept the app's credentials. You did nothing wrong, and "
-                    "nothing was stored. Please "
-                    "tell the people who run this app."};
-        case ErrorCode::invalid_scope:
-            return {"This app asks for rights it does not have",
-                    "Databricks does not give this app the rights that it asks for. You did "
-                    "nothing wrong, and nothing was stored. Please tell the people who run this "
-                    "app."};
-        case ErrorCode::host_denied:
-            return {"This workspace cannot be connected",
-                    "The address is not one that this app serves. Copy it from your workspace's "
-                    "address bar, such as "
-                    "dbc-a1b2c3d4-e5f6.cloud.databricks.com."};
-        case ErrorCode::host_required:
-            return {"Which workspace?", "Enter the address of your Databricks workspace."};
-        case ErrorCode::return_to_denied:
-            return {"This link is not complete",
-                    "The app sent you here with a return address that it has not registered. "
-                    "Please tell the people who run it."};
-        case ErrorCode::upstream_unreachable:
-        case ErrorCode::upstream_timeout:
-        case ErrorCode::discovery_failed:
-        case ErrorCode::server_error:
-        case ErrorCode::temporarily_unavailable:
-        case ErrorCode::host_blocked:
-            return {"Databricks did not answer as it should",
-                    "The workspace is busy or out of reach for us. Nothing was stored. Please try "
-                    "again in a minute."};
-        case ErrorCode::outcome_unknown:
-            return {"The answer was lost",
-                    "Databricks' answer did not reach us. Nothing was stored; please begin again."};
-        case ErrorCode::oauth_unsupported:
-            return {"No Databricks workspace there",
-                    "The host does not offer sign-in with Databricks. Please check its address."};
-        case ErrorCode::result_gone:
-            return {"This page is gone",
-                    "How a sign-in ended is shown for ten minutes only. Look into the app itself."};
-        case ErrorCode::not_found:
-            return {"There is nothing here", "Please check the address."};
-        case ErrorCode::too_many_logins:
-        case ErrorCode::rate_limited:
-            return {"A moment, please",
-                    "Too many sign-ins are under way. Try again in some minutes."};
-        default:
-            return {
-                "The sign-in did not work",
-                "Nothing was stored. Please begin again; if it happens twice, tell the people who "
-                "run this app the code below."};
-    }
-}
-
 bool may_try_again(ErrorCode code) {
     return code != ErrorCode::return_to_denied && code != ErrorCode::not_found &&
-           code != ErrorCode::method_not_allowed;
+           code != ErrorCode::method_not_allowed && code != ErrorCode::misdirected_request;
 }
 
 Html hidden(std::string_view name, std::string const& value) {
