@@ -11,11 +11,14 @@ std::vector<DemoStep> demo_steps(ServerSettings const& settings, std::string con
     std::string const curl = "curl -H 'Authorization: Bearer " + demo.api_key + "' " +
                              (demo.api_url.empty() ? settings.public_url : demo.api_url) +
                              "/v1/connections/" + connection + "/token";
-    std::string const token = demo.command + " token" + demo.options;
+    std::string const token = demo.command + " token " + connection + demo.options;
     return {
         {"Take a fresh token:", {curl, token}},
         {"Deny: sign in again at " + settings.public_url + "/auth and choose Deny.", {}},
-        {"Let it expire: Databricks forgets the tokens it gave; the next one you ask for is fresh.",
+        {"Let it expire: the practice Databricks forgets the tokens it gave. Nobody told the "
+         "gateway, "
+         "so say that the one you have was refused: that is what --force-refresh does, and what a "
+         "program does with POST .../token/rejected.",
          {"curl -X POST " + demo.sandbox + "/_sandbox/expire", token + " --force-refresh"}},
         {"Kill it and start it again, in another terminal: the connection is still there.",
          {"kill -9 " + std::to_string(demo.process), demo.restart, token}},
