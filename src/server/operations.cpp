@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/operations.h"
 
+#include <algorithm>
+#include <array>
+
 #include "net/bridge.h"
 #include "net/error_response.h"
 #include "server/assets.h"
 
 namespace brickgate {
+
+namespace {
+
+constexpr auto all_states =
+    std::to_array({ConnectionState::pending, ConnectionState::active, ConnectionState::uncertain,
+                   ConnectionState::host_blocked, ConnectionState::reauth_required,
+                   ConnectionState::quarantined, ConnectionState::disconnected});
+
+}  // namespace
 
 Operations::Operations(Parts parts) : parts_(std::move(parts)) {}
 
@@ -52,28 +64,34 @@ Task<void> Operations::gather() {
     };
     (void)co_await parts_.vault.transact(job);
     auto& metrics = parts_.metrics;
-    for (auto const& [state, count] : counts) {
-        metrics.gauge("brickgate_connections", "Connections by state.", {{"state", state}})
-            .set(static_cast<double>(count));
+    for (auto const state : all_states) {  // one that has emptied must not keep its last number
+        std::string const name(to_string(state));
+        auto const found =
+            std::ranges::find(counts, name, [](auto const& row) { return row.first; });
+        double const count = found == counts.end() ? 0 : static_cast<double>(found->second);
+        metrics.gauge("brickgate_connections", "Connections by state.", {{"state", name}})
+            .set(count);
     }
-    auto const set = [&](char const* outcome, std::uint64_t value) {
-        metrics
-            .gauge("brickgate_refresh_total", "Refreshes by outcome since the start.",
-                   {{"outcome", outcome}})
-            .set(static_cast<double>(value));
-    };
     auto const& counters = parts_.refresher.counters();
-    set("sent", counters.started);
-    set("succeeded", counters.succeeded);
-    set("not_spent", counters.not_spent);
-    set("maybe_spent", counters.maybe_spent);
-    set("protocol_error", counters.protocol_error);
-    set("spool_ahead", counters.spool_ahead);
-    set("reauth_required", counters.reauth_required);
-    set("app_fault", counters.app_fault);
-    set("host_blocked", counters.host_blocked);
-    set("recovered_from_spool", counters.recovered_from_spool);
-    set("presented_again", counters.presented_again);
+    // Only what came since the last time is added, so that this is a counter to whoever reads it.
+    auto const set = [&](char const* outcome, std::uint64_t RefreshCounters::* member) {
+        metrics
+            .counter("brickgate_refresh_total", "Refreshes by outcome since the start.",
+                     {{"outcome", outcome}})
+            .add(static_cast<double>(counters.*member - told_.*member));
+    };
+    set("sent", &RefreshCounters::started);
+    set("succeeded", &RefreshCounters::succeeded);
+    set("not_spent", &RefreshCounters::not_spent);
+    set("maybe_spent", &RefreshCounters::maybe_spent);
+    set("protocol_error", &RefreshCounters::protocol_error);
+    set("spool_ahead", &RefreshCounters::spool_ahead);
+    set("reauth_required", &RefreshCounters::reauth_required);
+    set("app_fault", &RefreshCounters::app_fault);
+    set("host_blocked", &RefreshCounters::host_blocked);
+    set("recovered_from_spool", &RefreshCounters::recovered_from_spool);
+    set("presented_again", &RefreshCounters::presented_again);
+    told_ = counters;
     metrics.gauge("brickgate_refresh_in_flight", "Refreshes in the air.")
         .set(static_cast<double>(parts_.refresher.in_flight()));
     metrics.gauge("brickgate_tokens_in_memory", "Access tokens in the sealed cache.")

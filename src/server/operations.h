@@ -29,6 +29,7 @@ class Operations {
     Task<void> gather();
 
     Parts parts_;
+    RefreshCounters told_;  // as the metrics have them; control executor
     std::atomic<bool> ready_ = false;
 };
 
