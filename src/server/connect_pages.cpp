@@ -6,6 +6,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "net/bridge.h"
+#include "oauth/metadata.h"
 #include "server/assets.h"
 #include "server/cookies.h"
 #include "server/pages.h"
@@ -131,7 +132,30 @@ ServerResponse ConnectPages::refused(SignInLink const& link, Error const& error)
     return error_page(parts_.settings, error, link);
 }
 
+// A browser that says 127.0.0.1 where we say localhost would keep its cookie from the callback. It
+// is sent to our own name, once: only if host and port are those of the public URL by another name
+// of this machine, so that a proxy in front which puts in a Host of its own makes no circle.
+std::optional<ServerResponse> ConnectPages::by_its_name(ServerRequest const& request,
+                                                        std::string_view path) const {
+    auto const ours = origin_of(parts_.settings.public_url);
+    auto const own = HostAndPort::parse(std::string_view(ours).substr(ours.find("://") + 3));
+    auto const asked = HostAndPort::parse(request.header("Host").value_or(""));
+    bool const misnamed = asked.name != own.name && asked.port == own.port &&
+                          is_loopback_name(asked.name) && is_loopback_name(own.name);
+    if (!misnamed) {
+        return std::nullopt;
+    }
+    std::string target = parts_.settings.public_url + std::string(path);
+    if (!request.query.empty()) {
+        target += '?' + std::string(request.query);
+    }
+    return redirect(302, std::move(target));
+}
+
 ServerResponse ConnectPages::connect(ServerRequest const& request) {
+    if (auto named = by_its_name(request, "/")) {
+        return std::move(*named);
+    }
     auto const link = link_of(request);
     return link ? connect_page(parts_.settings, *link) : link.error();
 }
@@ -140,6 +164,9 @@ Task<ServerResponse> ConnectPages::begin(ServerRequest const& request) {
     if (is_prefetch(request)) {
         co_return error_page(parts_.settings, Error(ErrorCode::prefetch_refused,
                                                     "A sign-in is not begun in advance."));
+    }
+    if (auto named = by_its_name(request, "/auth")) {
+        co_return std::move(*named);
     }
     auto const link = link_of(request);
     if (!link) {

@@ -33,6 +33,8 @@ class ConnectPages {
 
  private:
     std::expected<SignInLink, ServerResponse> link_of(ServerRequest const& request);
+    std::optional<ServerResponse> by_its_name(ServerRequest const& request,
+                                              std::string_view path) const;
     ServerResponse connect(ServerRequest const& request);
     Task<ServerResponse> begin(ServerRequest const& request);
     Task<ServerResponse> callback(ServerRequest const& request);

@@ -141,5 +141,35 @@ TEST_F(Connect, try_again_knows_who_and_where_if_this_browser_began_it) {
     EXPECT_THAT(seen.body, Not(HasSubstr("user-7")));
 }
 
+TEST_F(Connect, T54_a_browser_that_calls_this_machine_otherwise_is_sent_to_the_name_of_its_cookie) {
+    fix_workspace();
+    auto const sent = [&](std::string const& target, std::string const& host) {
+        auto const answer = ask({.target = target, .headers = {{"Host", host}}});
+        return std::to_string(answer.status) + ' ' + location_of(answer);
+    };
+    EXPECT_EQ(sent("/auth?subject=a%20b&return_to=" + app_encoded, "127.0.0.1:3000"),
+              "302 http://localhost:3000/auth?subject=a%20b&return_to=" + app_encoded);
+    EXPECT_EQ(sent("/auth", "[::1]:3000"), "302 http://localhost:3000/auth");
+    EXPECT_EQ(sent("/", "127.0.0.1:3000"), "302 http://localhost:3000/");
+    EXPECT_EQ(sent("/", "localhost:3000"), "200 ");
+    EXPECT_TRUE(store.rows().logins.empty());
+    // Whoever forwards another port, or stands in front, must not be sent in a circle.
+    for (auto const* const host :
+         {"127.0.0.1:8080", "127.0.0.1", "gate.internal:3000", "evil.test:3000"}) {
+        EXPECT_EQ(sent("/", host), "200 ") << host;
+    }
+}
+
+TEST_F(Connect, T54_a_public_name_is_never_left_for_another) {
+    fix_workspace();
+    public_at("https://gate.example.com/base");
+    settings.base_path = "/base";
+    for (auto const* const host : {"127.0.0.1:3000", "127.0.0.1", "localhost", "evil.test"}) {
+        auto const page = ask({.target = "/base/", .headers = {{"Host", host}}});
+        EXPECT_EQ(page.status, 200) << host;
+        EXPECT_THAT(page.body, Not(HasSubstr("evil")));
+    }
+}
+
 }  // namespace
 }  // namespace brickgate::testing
