@@ -2,13 +2,14 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/terminal.h"
 
 namespace brickgate::cli {
 
 int complain(Error const& error) {
     std::cerr << "brickgate: " << error.message() << '\n';
     if (!error.hint().empty()) {
-        std::cerr << "  " << error.hint() << '\n';
+        std::cerr << "  " << as_typed(error.hint()) << '\n';
     }
     if (!error.detail().empty()) {
         std::cerr << "  (" << error.detail() << ")\n";

@@ -101,11 +101,12 @@ DemoInfo demo_info(Common const& common, Plan const& plan, std::string const& da
     info.sandbox = plan.sandbox();
     info.command = command_name(common.program);
     info.process = getpid();
-    bool const by_run = info.command.starts_with("./run");
-    info.restart = by_run ? "./run demo" : info.command + " demo";
+    std::string const script = calling_script();
+    bool const by_run = !script.empty();
+    info.restart = by_run ? shell_word(script) + " demo" : info.command + " demo";
     std::error_code ec;
     if (!by_run || !fs::equivalent(data, fs::current_path() / ".brickgate/demo", ec)) {
-        info.options = " --data " + data;
+        info.options = " --data " + shell_word(data);
         info.restart += info.options;
     }
     if (!usual_listen) {

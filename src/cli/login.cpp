@@ -86,7 +86,14 @@ void show_link(std::string const& url, int port, bool opened) {
     }
 }
 
-void tell_result(Common const& common, json::object const& connection) {
+// The data folder, where the command to copy must name it to find this sign-in again.
+std::string data_option(LoadedConfig const& loaded) {
+    std::string const& source = loaded.source.at("data.dir");
+    bool const of_this_call = source == "flag" || source.starts_with("environment");
+    return of_this_call ? " --data " + shell_word(loaded.config.data.dir) : "";
+}
+
+void tell_result(Common const& common, json::object const& connection, std::string const& options) {
     if (common.json) {
         std::cout << json::serialize(connection) << '\n';
         return;
@@ -97,9 +104,8 @@ void tell_result(Common const& common, json::object const& connection) {
     if (bool_at(connection, "session_only").value_or(false)) {
         std::cerr << "Databricks gave no refresh token: this ends with its first token.\n";
     }
-    auto const data = common.flags.find("data.dir");
-    std::cout << "A fresh token, any time: " << command_name(common.program) << " token"
-              << (data == common.flags.end() ? "" : " --data " + data->second) << '\n';
+    std::cout << "A fresh token, any time: " << command_name(common.program) << " token" << options
+              << '\n';
 }
 
 }  // namespace
@@ -109,6 +115,7 @@ int run_login(Common const& common, LoginOptions const& options) {
     if (!loaded) {
         return loaded.error();
     }
+    std::string const again = data_option(*loaded);
     auto admin = connect_admin(std::move(*loaded));
     if (!admin) {
         return complain(admin.error());
@@ -145,7 +152,7 @@ int run_login(Common const& common, LoginOptions const& options) {
     if (!finished) {
         return complain(finished.error());
     }
-    tell_result(common, *finished);
+    tell_result(common, *finished, again);
     return Exit::ok;
 }
 

@@ -5,8 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
-#include <filesystem>
 #include <sstream>
 
 #include "app/process.h"
@@ -111,13 +112,52 @@ std::string ssh_line(std::vector<int> const& ports) {
     return line + " " + (user.empty() ? "" : user + "@") + server;
 }
 
+std::string calling_script() {
+    // A name that no setting can have, and that nobody sets by hand.
+    return environment_variable("__brickgate_called_as");
+}
+
 std::string command_name(std::string const& program) {
-    std::error_code ec;
-    bool const by_run = program.starts_with("build/") && std::filesystem::exists("run", ec);
-    if (by_run) {
-        return "./run brickgate";
+    if (std::string const script = calling_script(); !script.empty()) {
+        return shell_word(script) + " brickgate";
     }
-    return program.empty() ? "brickgate" : program;
+    return program.empty() ? "brickgate" : shell_word(program);
+}
+
+std::string as_typed(std::string_view hint) {
+    constexpr std::string_view own = "brickgate ";
+    constexpr std::array<std::string_view, 9> commands{"login",    "token",        "connections",
+                                                       "api-keys", "capabilities", "serve",
+                                                       "demo",     "doctor",       "config"};
+    std::string out(hint);
+    std::string const script = calling_script();
+    if (script.empty()) {
+        return out;
+    }
+    std::string const before = shell_word(script) + " ";
+    for (auto at = out.find(own); at != std::string::npos; at = out.find(own, at + own.size())) {
+        auto const rest = std::string_view(out).substr(at + own.size());
+        auto const word = rest.substr(0, rest.find_first_not_of("abcdefghijklmnopqrstuvwxyz-"));
+        bool const starts = at == 0 || out[at - 1] == ' ' || out[at - 1] == '`';
+        if (starts && std::ranges::find(commands, word) != commands.end()) {
+            out.insert(at, before);
+            at += before.size();
+        }
+    }
+    return out;
+}
+
+std::string shell_word(std::string const& word) {
+    constexpr std::string_view plain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/:@%+,";
+    if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) {
+        return word;
+    }
+    std::string out = "'";
+    for (char const c : word) {
+        out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    }
+    return out + "'";
 }
 
 }  // namespace brickgate::cli

@@ -19,7 +19,17 @@ int port_number(std::string_view address);  // of ADDR:PORT; 0 where there is no
 // Over SSH: the command for the person's own machine that brings these ports there. Else empty.
 std::string ssh_line(std::vector<int> const& ports);
 
+// The script that called this program, as the person typed it: ./run. Empty: it was called
+// directly.
+std::string calling_script();
+
 // How this program is called from where the person stands: ./run brickgate, brickgate, a path.
 std::string command_name(std::string const& program);
+
+// A hint with `brickgate login` and the like as the person can type it.
+std::string as_typed(std::string_view hint);
+
+// One word of a command line to copy, in quotes where a shell needs them.
+std::string shell_word(std::string const& word);
 
 }  // namespace brickgate::cli

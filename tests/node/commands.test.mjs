@@ -84,6 +84,34 @@ test('api keys: shown once, limited by rights, revoked at once', async () => {
   assert.equal((await ask(`/v1/connections/${id}/token`, made.key)).status, 200);
   const forbidden = await ask('/v1/connections', made.key);
   assert.equal(forbidden.status, 403);
+test('the line that login prints can be typed, however the program was called and wherever its data is', async () => {
+  for (const [called, start] of [[{}, /: \S+\/brickgate token --data '/], [{ __brickgate_called_as: './run' }, /: \.\/run brickgate token --data '/]]) {
+    const data = join(temporaryFolder(), 'a folder');
+    const env = { BRICKGATE_DATABRICKS_HOSTS: sandbox.origin, BRICKGATE_DATA_DIR: data, ...called };
+    const login = new Process(['login', sandbox.origin, '--no-browser'], { env, cwd: dirname(data) });
+    const url = await until(() => login.end ? 'ended' : /(http\S+authorize\?\S+)/.exec(login.err)?.[1], 'the link');
+    await fetch((await approve(url)).replace('localhost', '127.0.0.1'));
+    assert.equal((await login.ended).code, 0, login.err);
+    assert.match(login.out, start);
+    assert.ok(login.out.trim().endsWith(`--data '${data}'`), login.out);
+  }
+  // A folder that the next call finds by itself needs no name.
+  const state = temporaryFolder();
+  const env = { BRICKGATE_DATABRICKS_HOSTS: sandbox.origin, XDG_STATE_HOME: state };
+  const login = new Process(['login', sandbox.origin, '--no-browser'], { env, cwd: state });
+  const url = await until(() => login.end ? 'ended' : /(http\S+authorize\?\S+)/.exec(login.err)?.[1], 'the link');
+  await fetch((await approve(url)).replace('localhost', '127.0.0.1'));
+  assert.equal((await login.ended).code, 0, login.err);
+  assert.match(login.out, /brickgate token\n$/);
+});
+
+test('hints name commands as they were called', async () => {
+  const data = join(temporaryFolder(), 'data');
+  const ask = (env) => command(['token', '--data', data], { env, cwd: dirname(data) });
+  assert.match((await ask({})).err, /Sign in first: brickgate login HOST/);
+  assert.match((await ask({ __brickgate_called_as: './run' })).err, /Sign in first: \.\/run brickgate login HOST/);
+});
+
   assert.equal((await forbidden.json()).error.code, 'forbidden');
   assert.ok(!(await gateway.cli('api-keys', 'list', '--json')).out.includes(made.key.slice(-43)));
   assert.equal((await gateway.cli('api-keys', 'revoke', made.id)).code, 0);
@@ -92,6 +120,20 @@ test('api keys: shown once, limited by rights, revoked at once', async () => {
     assert.equal((await ask(`/v1/connections/${id}/token`, bad)).status, 401);
   }
   assert.equal((await fetch(`${gateway.url}/v1/connections?key=${made.key}`)).status, 401, 'never by query');
+
+  // Another person's, so that the others go on.
+  const alan = await signIn(gateway, new Jar(), { email: 'alan@example.com' });
+  assert.equal((await gateway.token(alan.id)).status, 200);
+  const ended = await gateway.cli('connections', 'disconnect', alan.id);
+  assert.equal(ended.code, 0, ended.err);
+  assert.match(ended.out, /erased here/);
+  assert.match(ended.out, /account console/, 'where the grant itself can be ended');
+  assert.equal(JSON.parse((await gateway.cli('connections', 'show', alan.id)).out).status, 'disconnected');
+  const gone = await gateway.token(alan.id);
+  assert.deepEqual([gone.status, gone.body.error.code], [410, 'disconnected']);
+  assert.equal((await gateway.cli('connections', 'refresh', alan.id)).code, 1);
+  assert.equal((await gateway.token(id)).status, 200);
+  assert.equal((await gateway.cli('connections', 'disconnect', 'con_00000000000000000000000000000000')).code, 1);
 });
 
 test('T70 a second process on the data folder is refused with exit code 75', async () => {

@@ -72,7 +72,28 @@ TEST(Terminal, the_ssh_line_is_there_only_over_ssh_and_is_whole) {
 TEST(Terminal, commands_are_named_as_they_can_be_typed) {
     EXPECT_EQ(command_name("brickgate"), "brickgate");
     EXPECT_EQ(command_name("/opt/brickgate"), "/opt/brickgate");
+    EXPECT_EQ(command_name("/opt/brick gate"), "'/opt/brick gate'");
     EXPECT_EQ(command_name(""), "brickgate");
+    Variable const script("__brickgate_called_as", "./run");
+    EXPECT_EQ(command_name("/src/build/release/brickgate"), "./run brickgate");
+}
+
+TEST(Terminal, hints_name_commands_as_they_can_be_typed) {
+    std::string const hint =
+        "Use brickgate login HOST, or `brickgate doctor`; the brickgate daemon, notbrickgate token";
+    EXPECT_EQ(as_typed(hint), hint);
+    Variable const script("__brickgate_called_as", "../run");
+    EXPECT_EQ(as_typed(hint),
+              "Use ../run brickgate login HOST, or `../run brickgate doctor`; the brickgate "
+              "daemon, notbrickgate token");
+}
+
+TEST(Terminal, what_a_shell_would_take_apart_is_quoted) {
+    EXPECT_EQ(shell_word("/srv/data-1_2.x"), "/srv/data-1_2.x");
+    EXPECT_EQ(shell_word("a b"), "'a b'");
+    EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+    EXPECT_EQ(shell_word("~$(id)"), "'~$(id)'");
+    EXPECT_EQ(shell_word(""), "''");
 }
 
 struct Zone {
