@@ -87,8 +87,8 @@ Finding check_root_key(Config const& config) {
 Finding check_client(Config const& config) {
     if (config.databricks.client_id.empty()) {
         return warn("client", "CLIENT_ID is not set: browsers cannot sign in.",
-                    "Register an app in the account console (README, A real workspace), or use "
-                    "brickgate login HOST, which needs none.");
+                    "Register an app in the account console (README, Your own app on a real "
+                    "workspace), or use brickgate login HOST, which needs none.");
     }
     if (config.databricks.client_secret.empty()) {
         return good("client", "Public client " + config.databricks.client_id + " (no secret).");
@@ -139,17 +139,15 @@ struct Outside {
     Runtime& runtime;
 };
 
-// What needs the network: discovery, keys, and the clock against the workspace's Date header.
-Task<void> look_outside(Outside& outside) {
+// Discovery and keys of one workspace. Whether it was found.
+Task<bool> look_at(Outside& outside, Discovery& discovery, WorkspaceHost const& workspace) {
     auto const& registration = outside.registration;
-    auto const workspace = *registration->fixed_workspace;
-    Discovery discovery(outside.http, outside.clock);
     auto const metadata = co_await discovery.metadata(registration, workspace);
     if (!metadata) {
         outside.findings.push_back(bad(
             "discovery", "Discovery at " + workspace.origin() + ": " + metadata.error().message(),
             std::string(metadata.error().hint())));
-        co_return;
+        co_return false;
     }
     outside.findings.push_back(
         good("discovery", "Discovery: sign-in at " + (*metadata)->authorization_endpoint +
@@ -159,17 +157,40 @@ Task<void> look_outside(Outside& outside) {
         outside.findings.push_back(
             keys ? good("signing_keys",
                         "Signing keys: " + std::to_string((*keys)->size()) + " usable.")
-                 : bad("signing_keys", "Signing keys: " + keys.error().message(),
+                 : bad("signing_keys",
+                       "Signing keys of " + workspace.origin() + ": " + keys.error().message(),
                        std::string(keys.error().hint())));
     }
+    co_return true;
+}
+
+// The clock against the workspace's Date header.
+Task<void> compare_clock(Outside& outside, WorkspaceHost const& workspace) {
     HttpRequest request;
     request.url = workspace.origin() + "/.well-known/databricks-config";
     HttpLimits limits;
     limits.egress.operator_listed = workspace.kind() == HostKind::operator_listed;
-    limits.egress.allowed_networks = registration->allowed_networks;
+    limits.egress.allowed_networks = outside.registration->allowed_networks;
     auto const answer = co_await outside.http.send(std::move(request), std::move(limits));
     outside.findings.push_back(
         check_clock(answer ? answer->headers.get("Date") : std::nullopt, outside.clock.now()));
+}
+
+// What needs the network: every workspace that is listed by name, and the clock.
+Task<void> look_outside(Outside& outside) {
+    auto const& hosts = outside.registration->hosts;
+    Discovery discovery(outside.http, outside.clock);
+    std::optional<WorkspaceHost> answered;
+    for (auto const& origin : hosts.exact_origins()) {
+        auto const workspace = hosts.admit(origin);
+        bool const found = workspace && co_await look_at(outside, discovery, *workspace);
+        if (found && !answered) {
+            answered = *workspace;
+        }
+    }
+    if (answered) {
+        co_await compare_clock(outside, *answered);
+    }
 }
 
 Task<void> look_and_stop(Outside& outside) {
@@ -183,6 +204,8 @@ Result<void> check_outside(Config const& config, std::vector<Finding>& findings)
         findings.push_back(warn("discovery",
                                 "DATABRICKS_HOST is not set; people are asked for their workspace.",
                                 "Set it if there is only one."));
+    }
+    if (registration->hosts.exact_origins().empty()) {
         return {};
     }
     SystemClock clock;
@@ -217,7 +240,7 @@ int print(std::vector<Finding> const& findings, bool as_json) {
                                                   : "  FAIL  ")
                   << finding.what << '\n';
         if (!finding.remedy.empty()) {
-            std::cout << "        " << finding.remedy << '\n';
+            std::cout << "        " << as_typed(finding.remedy) << '\n';
         }
     }
     if (as_json) {
