@@ -2,11 +2,11 @@
 // The demo as somebody meets it: the link, the lines to copy, the three things to try.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { approve, command, Jar, Process, signIn, temporaryFolder, until } from '../support/brickgate.mjs';
+import { approve, command, Jar, Process, root, signIn, temporaryFolder, until } from '../support/brickgate.mjs';
 
 const cwd = temporaryFolder();
 const data = join(cwd, '.brickgate/demo');
@@ -102,6 +102,13 @@ test("somebody's real workspace in .env does not reach the demo", async () => {
   const ready = await run.ready();
   const authorize = (await new Jar().get(`${ready.public_url}/auth`)).location;
   await run.stop();
+test('what lies in the data folder is documented', async () => {
+  const page = readFileSync(join(root, 'docs/operations.md'), 'utf8');
+  const table = page.slice(page.indexOf('## The data folder'), page.indexOf('## Backup'));
+  const documented = [...table.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell]) => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1].replace(/\/$/, '')));
+  for (const name of readdirSync(data)) assert.ok(documented.includes(name) || documented.some((ending) => name === `brickgate.db${ending}`), `${name} is not in docs/operations.md`);
+});
+
   assert.ok(authorize.startsWith(ready.sandbox), authorize);
   assert.equal(new URL(authorize).searchParams.get('client_id'), 'brickgate-demo');
   assert.ok(existsSync(join(folder, '.brickgate/demo/brickgate.db')));
