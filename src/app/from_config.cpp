@@ -3,8 +3,38 @@
 
 #include "app/validate_config.h"
 #include "base/encoding.h"
+#include "oauth/metadata.h"
 
 namespace brickgate {
+
+namespace {
+
+// T54: what browsers and programs may call us. Processes of this machine come by loopback, unless
+// every listener has one address of its own.
+HostNames host_names_of(Config const& config) {
+    auto const& server = config.server;
+    HostNames ours;
+    ours.names = {host_of(server.public_url), host_of(config.databricks.redirect_uri)};
+    for (auto const& name : server.names) {
+        ours.names.push_back(HostAndPort::parse(name).name);
+    }
+    bool const apart = !listens_on_loopback(server.listen) && server.private_listen.empty();
+    for (auto const& address :
+         {server.listen, server.private_listen, std::string(apart ? "127.0.0.1:0" : "")}) {
+        auto const host = HostAndPort::parse(address).name;
+        bool const every = host == "0.0.0.0" || host == "[::]";
+        ours.any_address = ours.any_address || every;
+        if (every || is_loopback_name(host)) {
+            ours.names.insert(ours.names.end(), {"localhost", "127.0.0.1", "[::1]"});
+        } else {
+            ours.names.push_back(host);
+        }
+    }
+    std::erase(ours.names, "");
+    return ours;
+}
+
+}  // namespace
 
 std::shared_ptr<Registration const> make_registration(Config const& config) {
     auto const& databricks = config.databricks;
@@ -73,6 +103,7 @@ ServerSettings make_server_settings(Config const& config, Registration const& re
         path.erase(0, settings.base_path.size());
     }
     settings.callback_path = path;
+    settings.host_names = host_names_of(config);
     settings.plain_cookies = config.server.public_url.starts_with("http://");
     settings.workspace_fixed = registration.fixed_workspace.has_value();
     settings.form_targets =

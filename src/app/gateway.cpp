@@ -59,9 +59,18 @@ Task<ServerResponse> below_base_path(Router const& router, std::string target,
     co_return co_await router.handle(request);
 }
 
+Task<ServerResponse> answered(ServerResponse response) {
+    co_return response;
+}
+
 }  // namespace
 
 Task<ServerResponse> Gateway::Parts::handle(ServerRequest const& request) {
+    if (!is_ours(request, settings.host_names)) {
+        Error const error(ErrorCode::misdirected_request,
+                          "This gateway does not go by the name that the request was sent to.");
+        return answered(make_renderer(settings)(request, error, std::nullopt));
+    }
     auto const& base = settings.base_path;
     bool const browser =
         request.listener == ListenerKind::public_ || request.listener == ListenerKind::both;

@@ -191,7 +191,7 @@ Result<void> Gateway::Parts::open_listeners() {
     ServerOptions server_options;
     server_options.executors = runtime.workers();
     server_options.fast = [this](ServerRequest const& request, ResponseBuffer& out) {
-        return api->token_from_memory(request, out);
+        return is_ours(request, settings.host_names) && api->token_from_memory(request, out);
     };
     server_options.handler = [this](ServerRequest const& request) { return handle(request); };
     server_options.render = [this](ServerRequest const& request, Error const& error) {

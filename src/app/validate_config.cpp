@@ -11,6 +11,7 @@
 #include "net/address_guard.h"
 #include "oauth/metadata.h"
 #include "oauth/types.h"
+#include "server/host_guard.h"
 #include "vault/keyring.h"
 
 namespace brickgate {
@@ -21,10 +22,6 @@ namespace {
 constexpr std::array<std::string_view, 10> own_paths{
     "/",        "/auth", "/favicon.ico", "/healthz", "/readyz",
     "/metrics", "/v1/",  "/connect/",    "/assets/", "/openapi.yaml"};
-
-bool is_loopback_name(std::string_view host) {
-    return host == "localhost" || host == "127.0.0.1" || host == "[::1]";
-}
 
 bool is_listen_address(std::string_view address) {
     auto const port = port_of(address);
@@ -124,6 +121,13 @@ void Validator::check_server() {
                port_of(server.listen) != "0") {
         complain("server.private_listen", "must differ from server.listen");
     }
+    for (auto const& name : server.names) {
+        auto const parsed = HostAndPort::parse(name);
+        if (parsed.name.empty() || !parsed.port.empty()) {
+            complain("server.names", "'" + clean_text(name, 60) +
+                                         "' is not a host's name; ports and schemes are left out");
+        }
+    }
     for (auto const& proxy : server.trusted_proxies) {
         if (!Network::parse(proxy)) {
             complain("server.trusted_proxies",
@@ -203,6 +207,11 @@ void Validator::check_client() {
     if (method.starts_with("client_secret") && !secret) {
         complain("databricks.client_authentication", "asks for CLIENT_SECRET, which is not set");
     }
+    if (!databricks.client_id.empty() && serves_no_workspace(config_)) {
+        warn(
+            "neither DATABRICKS_HOST nor databricks.hosts is set: there is no workspace that "
+            "anybody could sign in to with this app");
+    }
     if (method == "none" && secret) {
         complain("databricks.client_authentication", "is none, but CLIENT_SECRET is set");
     }
@@ -264,6 +273,13 @@ void Validator::check_redirect_uri() {
         return;
     }
     path.erase(0, base.size());
+    auto const port = redirect_port_mismatch(config_);
+    if (port) {
+        warn("REDIRECT_URI " + redirect + " leads to port " + *port + " of this machine, but " +
+             config_.server.listen +
+             " is listened to: unless something forwards that port, nobody comes back from a "
+             "sign-in");
+    }
     bool const taken = std::ranges::any_of(own_paths, [&](auto own) {
         return path == own || (own.size() > 1 && own.ends_with('/') && path.starts_with(own));
     });
@@ -350,6 +366,24 @@ std::string path_of(std::string_view url) {
     auto const start = url.find("://");
     auto const slash = start == std::string_view::npos ? start : url.find('/', start + 3);
     return slash == std::string_view::npos ? std::string() : std::string(url.substr(slash));
+}
+
+bool serves_no_workspace(Config const& config) {
+    return config.databricks.host.empty() && config.databricks.hosts.empty();
+}
+
+std::optional<std::string> redirect_port_mismatch(Config const& config) {
+    auto const& redirect = config.databricks.redirect_uri;
+    auto const listening = port_of(config.server.listen);
+    if (!is_loopback_name(host_of(redirect)) || listening.empty() || listening == "0") {
+        return std::nullopt;
+    }
+    auto const after_host = origin_of(redirect).substr(redirect.find("://") + 3);
+    auto const port = HostAndPort::parse(after_host).port;
+    std::string const leads_to = !port.empty()                    ? port
+                                 : redirect.starts_with("https:") ? "443"
+                                                                  : "80";
+    return leads_to == listening ? std::nullopt : std::optional(leads_to);
 }
 
 void validate_config(LoadedConfig& loaded, std::vector<std::string>& errors) {

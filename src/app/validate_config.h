@@ -2,6 +2,7 @@
 #pragma once
 // What must hold between settings, and the values that follow from others. Touches nothing but to
 // see whether a named file is there.
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,5 +18,11 @@ void validate_config(LoadedConfig& loaded, std::vector<std::string>& errors);
 bool listens_on_loopback(std::string_view address);
 std::string port_of(std::string_view address);  // of ADDR:PORT; empty where there is none
 std::string path_of(std::string_view url);      // from the first slash after the host; may be empty
+
+// A client secret goes to listed hosts only, and none is listed.
+bool serves_no_workspace(Config const& config);
+// The port of this machine that the redirect URI leads to, where nobody listens. nullopt: it leads
+// to the listener, or elsewhere.
+std::optional<std::string> redirect_port_mismatch(Config const& config);
 
 }  // namespace brickgate

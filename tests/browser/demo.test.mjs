@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { approve, begin, freePort, Jar, Process, temporaryFolder } from '../support/brickgate.mjs';
-import { launch, openWindow, screenshot } from '../support/browser.mjs';
+import { codeOn, launch, look, openWindow, real, shown, signInAt } from '../support/browser.mjs';
 
 let browser, demo, url, workspace, data;
 
@@ -26,30 +26,7 @@ after(async () => {
   rmSync(dirname(data), { recursive: true, force: true });
 });
 
-// Chromium reports every refusal of ours as an error of the console; the status is what the tests ask for.
-const real = (problems) => problems.filter((problem) => !/Failed to load resource: .* status of [45]/.test(problem));
-const codeOn = (page) => page.locator('.code code').textContent();
-const shown = (page) => page.locator('body').innerText();
-
-async function signIn(page, { answer = 'Approve', person = 'Ada Lovelace', at = `${url}/auth` } = {}) {
-  await page.goto(at);
-  await page.getByRole('button', { name: person }).click();
-  await page.getByRole('button', { name: answer }).click();
-}
-
-// What holds for each page on each screen: it fits, it says where one is, it can be read without scrolling sideways.
-async function look(page, problems, name) {
-  await screenshot(page, name);
-  const facts = await page.evaluate(() => ({
-    wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    headings: document.querySelectorAll('h1').length,
-    language: document.documentElement.lang,
-    broken: [...document.images].filter((image) => !image.naturalWidth).length,
-    small: [...document.querySelectorAll('button, .button, input')].filter((part) => part.type !== 'hidden' && part.offsetHeight < 44).length,
-  }));
-  assert.deepEqual(facts, { wide: 0, headings: 1, language: 'en', broken: 0, small: 0 }, name);
-  assert.deepEqual(real(problems), [], name);
-}
+const signIn = (page, { at = `${url}/auth`, ...rest } = {}) => signInAt(page, at, rest);
 
 for (const screen of ['phone', 'desktop']) {
   for (const colorScheme of ['light', 'dark']) {
@@ -209,7 +186,7 @@ test('T24 markup that a workspace sends as error_description is text, never a sc
     page.on('request', (request) => { state ??= new URL(request.url()).searchParams.get('state'); });
     await page.goto(`${url}/auth`);
     await page.goto(`${url}/callback?${new URLSearchParams({ error: 'server_error', error_description: text, state })}`);
-    assert.equal(await codeOn(page), 'authorize_failed');
+    assert.equal(await codeOn(page), 'server_error');
     assert.equal(await page.locator('script, svg, form, input, [onerror], [onload], a[href^="javascript:"]').count(), 0, text);
     assert.equal(await page.locator('img').count(), 1, 'the logo alone');
     assert.deepEqual(dialogs, [], text);

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { begin, approve, Gateway, Jar, Sandbox, signIn } from '../support/brickgate.mjs';
+import { raw } from '../support/raw.mjs';
 
 let sandbox, gateway;
 
@@ -154,7 +155,8 @@ test('T09 nine tabs: the last eight finish, the first is told to start again', a
   }
   assert.equal(jar.cookies.size, 8);
   const first = await resultOf(jar, await jar.get(await approve(urls[0])));
-  assert.equal(codeOf(first), 'state_cookie_missing');
+  assert.equal(codeOf(first), 'login_expired');
+  assert.match(first.text, /begin again/);
   for (const url of urls.slice(1)) assert.equal((await resultOf(jar, await jar.get(await approve(url)))).status, 200);
 });
 
@@ -280,7 +282,7 @@ test('T24 markup in error_description is never markup of ours', async () => {
     const jar = new Jar();
     const state = new URL(await begin(gateway, jar)).searchParams.get('state');
     const page = await resultOf(jar, await jar.get(`${gateway.url}/callback?error=server_error&error_description=${encodeURIComponent(text)}&state=${state}`));
-    assert.equal(codeOf(page), 'authorize_failed');
+    assert.equal(codeOf(page), 'server_error');
     assert.ok(!page.text.includes(text), text);
   }
 });
@@ -380,10 +382,84 @@ test('T13 discovery that names foreign endpoints, another issuer or no S256 is r
   }
 });
 
-test('without a host /auth asks for the workspace', async () => {
-  const other = await Gateway.start({ sandbox, host: null, env: { BRICKGATE_DATABRICKS_HOSTS: sandbox.origin } });
-  const page = await new Jar().get(`${other.url}/auth`);
+test('what the workspace refuses has its own code, and the app hears it', async () => {
+  const rows = { server_error: 'server_error', temporarily_unavailable: 'temporarily_unavailable', unauthorized_client: 'unauthorized_client',
+    invalid_scope: 'invalid_scope', invalid_request: 'authorize_failed', login_required: 'authorize_failed' };
+  for (const [error, code] of Object.entries(rows)) {
+    await sandbox.fault({ endpoint: 'authorize', kind: 'server_error', value: error });
+    const jar = new Jar();
+    const sent = await fetch(await begin(gateway, jar), { redirect: 'manual' });
+    const page = await resultOf(jar, await jar.get(sent.headers.get('location')));
+    assert.equal(codeOf(page), code, error);
+    await sandbox.fault({ endpoint: 'authorize', kind: 'server_error', value: error });
+    const other = new Jar();
+    const again = await fetch(await begin(gateway, other, '?return_to=http://localhost:4000/connected'), { redirect: 'manual' });
+    assert.equal((await other.get(again.headers.get('location'))).location, `http://localhost:4000/connected?error=${code}`);
+  }
+});
+
+test('a sign-in that cannot begin ends at the app, too', async () => {
+  const back = '&return_to=http://localhost:4000/connected';
+  const denied = await new Jar().get(`${gateway.url}/auth?workspace=evil.test${back}`);
+  assert.equal(denied.status, 303);
+  assert.equal(denied.location, 'http://localhost:4000/connected?error=host_denied');
+  const unnamed = await new Jar().get(`${gateway.url}/auth?subject=${'x'.repeat(201)}${back}`);
+  assert.equal(unnamed.location, 'http://localhost:4000/connected?error=invalid_request');
+});
+
+test('without a host /auth asks for the workspace, and keeps subject and way back through it all', async () => {
+  const other = await Gateway.start({ sandbox, host: null, env: { BRICKGATE_DATABRICKS_HOSTS: sandbox.origin, BRICKGATE_APP_RETURN_TO: 'http://localhost:4000/connected' } });
+  await sandbox.control('POST', 'apps', { client_id: 'brickgate-demo', client_secret: 'brickgate-demo-secret', redirect_uris: [`${other.url}/callback`, `${gateway.url}/callback`] });
+  const jar = new Jar();
+  const page = await jar.get(`${other.url}/auth?subject=user%20%26%207&return_to=http://localhost:4000/connected`);
   assert.equal(page.status, 200);
-  assert.match(page.text, /name="workspace"/);
+  const plain = (text) => text.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(code)).replace(/&quot;/g, '"').replace(/&amp;/g, '&');
+  const fields = new URLSearchParams([...page.text.matchAll(/<input [^>]*name="([^"]+)"(?: value="([^"]*)")?/g)].map(([, name, value]) => [name, plain(value ?? '')]));
+  assert.deepEqual([...fields.keys()], ['workspace', 'subject', 'return_to']);
+  fields.set('workspace', `${sandbox.origin}/?o=123`);
+  const action = /<form method="get" action="([^"]+)"/.exec(page.text)[1];
+  const begun = await jar.get(`${other.url}${action}?${fields}`);
+  assert.equal(begun.status, 302, begun.text);
+  const end = await jar.get(await approve(begun.location));
+  const id = /^http:\/\/localhost:4000\/connected\?connection_id=(con_[0-9a-f]{32})$/.exec(end.location)?.[1];
+  assert.ok(id, end.location);
+  assert.equal((await other.api('GET', `/v1/connections/${id}`)).body.subject, 'user & 7');
   await other.stop();
+});
+
+test('T54 a Host that is not ours is answered 421, and nothing is made of it', async () => {
+  const asked = (lines, path = '/auth') => raw(gateway.port, `GET ${path} HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`);
+  for (const path of ['/', '/auth', '/callback', '/healthz', '/v1/connections', '/nothing']) {
+    for (const host of ['evil.test', `evil.test:${gateway.port}`, 'localhost.evil.test', '10.0.0.1']) {
+      const answer = await asked(`Host: ${host}\r\n`, path);
+      assert.match(answer, /^HTTP\/1\.1 421 /, `${host} ${path}`);
+      assert.ok(!answer.includes('evil'), `${host} ${path}`);
+      assert.match(answer, /misdirected_request/);
+    }
+  }
+  const key = await gateway.key();
+  const { id } = await signIn(gateway, new Jar());
+  const token = await asked(`Host: evil.test\r\nAuthorization: Bearer ${key}\r\n`, `/v1/connections/${id}/token`);
+  assert.match(token, /^HTTP\/1\.1 421 /);
+  for (const lines of ['', 'Host: localhost\r\nHost: localhost\r\n', 'Host: localhost\r\nHost: evil.test\r\n', 'Host:\r\n']) {
+    assert.match(await asked(lines), /^HTTP\/1\.1 4(00|21) /, JSON.stringify(lines));
+  }
+  for (const host of ['localhost', `localhost:${gateway.port}`, `127.0.0.1:${gateway.port}`, `[::1]:${gateway.port}`, `LOCALHOST:${gateway.port}`]) {
+    assert.match(await asked(`Host: ${host}\r\n`, '/healthz'), /^HTTP\/1\.1 200 /, host);
+  }
+  const named = await Gateway.start({ sandbox, env: { BRICKGATE_SERVER_NAMES: 'brickgate,Gate.Internal' } });
+  for (const [host, status] of [['gate.internal', 200], ['brickgate:8080', 200], ['brickgate.evil.test', 421]]) {
+    assert.match(await raw(named.port, `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`), new RegExp(`^HTTP/1\\.1 ${status} `), host);
+  }
+  await named.stop();
+});
+
+test('a browser that says 127.0.0.1 for localhost is sent to the name of its cookie, and the sign-in works', async () => {
+  const jar = new Jar();
+  const first = await jar.get(`http://127.0.0.1:${gateway.port}/auth?subject=user-8`);
+  assert.equal(first.status, 302);
+  assert.equal(first.location, `${gateway.url}/auth?subject=user-8`);
+  assert.equal(jar.cookies.size, 0);
+  const back = await jar.get(await approve((await jar.get(first.location)).location));
+  assert.equal((await jar.get(gateway.url + back.location)).status, 200);
 });
