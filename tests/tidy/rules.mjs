@@ -156,6 +156,15 @@ const headRule = {
   passes: [cpp('tools/x', '#!/bin/sh\n# SPDX-License-Identifier: Apache-2.0\n')],
 };
 
+// T23: a browser repeats a POST, with what it carries, at the address that a 307 or 308 names.
+const redirectRule = {
+  name: 'the gateway redirects with 302 and 303 only',
+  check: (files) => files.filter(isSource).filter((file) => file.path.startsWith('src/server/')).flatMap((file) => [...matches(file, /\b30[78]\b/g)]
+    .map(({ line, text }) => at(file, line, `${text} repeats a request with its body elsewhere: answer 303 (T23)`))),
+  trips: [cpp('src/server/a.cpp', 'response.status = 307;\n'), cpp('src/server/a.h', 'return redirect(308, x);\n')],
+  passes: [cpp('src/server/a.cpp', 'return redirect(303, x); // never 307\nint n = 3070;\n'), cpp('src/sandbox/a.cpp', 'response.status = 307;\n')],
+};
+
 // A name with a reason, from both sides.
 const difference = (from, to, complaint) => from.filter((name) => !to.includes(name)).map(complaint);
 const textOf = (files, path) => files.find((file) => file.path === path)?.text ?? '';
@@ -264,6 +273,6 @@ const threatRule = {
 };
 
 export const rules = [
-  arrowRule, foreignRule, pureRule, lengthRule, functionRule, bannedRule, exposeRule, asciiRule, headRule,
+  arrowRule, foreignRule, pureRule, lengthRule, functionRule, bannedRule, exposeRule, redirectRule, asciiRule, headRule,
   errorRule, settingRule, linkRule, placeRule, threatRule, ...documentRules,
 ];
