@@ -8,9 +8,11 @@
 #include <iostream>
 
 #include "app/from_config.h"
+#include "app/validate_config.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
+#include "connect/authorize_probe.h"
 #include "connect/discovery.h"
 #include "net/curl_client.h"
 #include "net/runtime.h"
@@ -97,8 +99,35 @@ Finding check_client(Config const& config) {
 }
 
 Finding check_redirect(Config const& config) {
-    return good("redirect_uri", "Redirect URI " + config.databricks.redirect_uri +
-                                    " must stand in the account console exactly so.");
+    std::string const about = "Redirect URI " + config.databricks.redirect_uri;
+    auto const port = redirect_port_mismatch(config);
+    if (!port) {
+        return good("redirect_uri",
+                    about + " leads here; it must stand in the account console exactly so.");
+    }
+    std::string const what = about + " leads to port " + *port +
+                             " of this machine, but the gateway listens on " +
+                             config.server.listen + ".";
+    if (!listens_on_loopback(config.server.listen)) {
+        return warn("redirect_uri", what,
+                    "Right only if something forwards that port, as a "
+                    "container's runtime does.");
+    }
+    return bad("redirect_uri", what,
+               "Nobody would come back from a sign-in. Let both name one port: --listen "
+               "127.0.0.1:" +
+                   *port + ", or another REDIRECT_URI, here and in the account console.");
+}
+
+Finding check_workspaces(Config const& config) {
+    if (!serves_no_workspace(config)) {
+        return good("workspaces", "Workspaces to sign in to are named.");
+    }
+    if (config.databricks.client_id.empty()) {
+        return good("workspaces", "No workspace is named, and no app that could sign in to it.");
+    }
+    return bad("workspaces", "Neither DATABRICKS_HOST nor databricks.hosts is set.",
+               "Nobody can sign in anywhere: name the workspaces that this app is for.");
 }
 
 Finding check_port(Config const& config, bool running) {
@@ -135,11 +164,38 @@ struct Outside {
     std::shared_ptr<Registration const> registration;
     CurlClient& http;
     SystemClock& clock;
+    SystemRandom& random;
     std::vector<Finding>& findings;
     Runtime& runtime;
 };
 
-// Discovery and keys of one workspace. Whether it was found.
+Finding judged(ProbeOutcome const& probe, Registration const& registration,
+               WorkspaceHost const& workspace) {
+    std::string const app = "The app " + registration.client.client_id.value();
+    std::string const says = workspace.origin() + " says: " + probe.words;
+    switch (probe.verdict) {
+        case ProbeVerdict::accepted:
+            return good("app",
+                        app + " and its redirect URI are known at " + workspace.origin() + ".");
+        case ProbeVerdict::redirect_wrong:
+            return bad("app", says,
+                       "Register " + registration.redirect_uri.value() +
+                           " for the app in the account console, to the letter; a change may take "
+                           "half an hour.");
+        case ProbeVerdict::client_unknown:
+            return bad("app", says,
+                       "Check CLIENT_ID, and that the app is of the workspace's own account.");
+        case ProbeVerdict::refused:
+            return bad("app", says, "Compare databricks.scopes with the app's scopes.");
+        case ProbeVerdict::unclear:
+            break;
+    }
+    return warn(
+        "app", workspace.origin() + " does not say whether it knows the app.",
+        "Begin a sign-in in a browser: a wrong app or redirect URI is shown there as JSON.");
+}
+
+// Discovery and keys of one workspace, and whether it knows the app. Whether it was found.
 Task<bool> look_at(Outside& outside, Discovery& discovery, WorkspaceHost const& workspace) {
     auto const& registration = outside.registration;
     auto const metadata = co_await discovery.metadata(registration, workspace);
@@ -160,6 +216,11 @@ Task<bool> look_at(Outside& outside, Discovery& discovery, WorkspaceHost const& 
                  : bad("signing_keys",
                        "Signing keys of " + workspace.origin() + ": " + keys.error().message(),
                        std::string(keys.error().hint())));
+    }
+    if (!registration->client.client_id.value().empty()) {
+        auto const probe =
+            co_await probe_authorize(outside.http, outside.random, registration, *metadata);
+        outside.findings.push_back(judged(probe, *registration, workspace));
     }
     co_return true;
 }
@@ -217,7 +278,8 @@ Result<void> check_outside(Config const& config, std::vector<Finding>& findings)
     if (!http) {
         return fail(http.error());
     }
-    Outside outside{std::move(registration), **http, clock, findings, runtime};
+    SystemRandom random;
+    Outside outside{std::move(registration), **http, clock, random, findings, runtime};
     spawn(runtime.control(), look_and_stop(outside));
     runtime.run();
     return {};
@@ -269,6 +331,7 @@ int run_doctor(Common const& common) {
                 check_root_key(config),
                 check_client(config),
                 check_redirect(config),
+                check_workspaces(config),
                 check_port(config, daemon_runs(config))};
     for (auto const& warning : loaded->warnings) {
         findings.push_back(warn("configuration", warning, ""));

@@ -55,6 +55,7 @@ export const exposers = [
   'src/oauth/token_endpoint.cpp',   // codes and tokens into a request, tokens out of an answer
   'src/databricks/endpoints.cpp',
   'src/net/curl_transfer.cpp',      // bodies and headers onto the wire
+  'src/connect/authorize_probe.cpp',
   'src/connect/discovery.cpp',
   'src/connect/login.cpp',          // the browser's cookie, hashed
   'src/connect/login_complete.cpp',
