@@ -27,8 +27,11 @@ struct Common {
 int complain(Error const& error);
 int complain(std::vector<std::string> const& lines);
 
-std::expected<LoadedConfig, std::vector<std::string>> try_load(Common const& common);
-std::expected<LoadedConfig, int> load(Common const& common);  // complains by itself: the exit code
+// `before`: what was loaded first, for the secrets, which are in the environment only once.
+std::expected<LoadedConfig, std::vector<std::string>> try_load(
+    Common const& common, LoadedConfig const* before = nullptr);
+// Complains by itself: the exit code.
+std::expected<LoadedConfig, int> load(Common const& common, LoadedConfig const* before = nullptr);
 
 // The gateway's API, wherever it is: the running daemon's socket, or the data folder opened here
 // and now. One command after the other: who comes second waits.

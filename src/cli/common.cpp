@@ -40,13 +40,14 @@ int complain(std::vector<std::string> const& lines) {
     return Exit::bad_config;
 }
 
-std::expected<LoadedConfig, std::vector<std::string>> try_load(Common const& common) {
+std::expected<LoadedConfig, std::vector<std::string>> try_load(Common const& common,
+                                                               LoadedConfig const* before) {
     std::vector<std::string> warnings;
     auto sources = read_sources(common.flags, common.config_file, warnings);
     if (!sources) {
         return std::unexpected(std::vector{sources.error().message()});
     }
-    auto loaded = load_config(*sources);
+    auto loaded = load_config(*sources, before);
     if (!loaded) {
         return std::unexpected(std::move(loaded.error()));
     }
@@ -56,8 +57,8 @@ std::expected<LoadedConfig, std::vector<std::string>> try_load(Common const& com
     return std::move(*loaded);
 }
 
-std::expected<LoadedConfig, int> load(Common const& common) {
-    auto loaded = try_load(common);
+std::expected<LoadedConfig, int> load(Common const& common, LoadedConfig const* before) {
+    auto loaded = try_load(common, before);
     if (!loaded) {
         return std::unexpected(complain(loaded.error()));
     }

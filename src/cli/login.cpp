@@ -86,6 +86,25 @@ void show_link(std::string const& url, int port, bool opened) {
     }
 }
 
+// The data folder is held for this one question only: the sign-in between the two takes minutes,
+// and other commands, or a daemon, may want it then. No answer: what is wrong was said already.
+std::expected<json::object, int> ask_once(Common const& common, LoadedConfig const& first,
+                                          std::string target, json::object body) {
+    auto loaded = load(common, &first);
+    if (!loaded) {
+        return std::unexpected(loaded.error());
+    }
+    auto admin = connect_admin(std::move(*loaded));
+    if (!admin) {
+        return std::unexpected(complain(admin.error()));
+    }
+    auto answer = ask(**admin, "POST", std::move(target), std::move(body));
+    if (!answer) {
+        return std::unexpected(complain(answer.error()));
+    }
+    return std::move(*answer);
+}
+
 // The data folder, where the command to copy must name it to find this sign-in again.
 std::string data_option(LoadedConfig const& loaded) {
     std::string const& source = loaded.source.at("data.dir");
@@ -116,10 +135,6 @@ int run_login(Common const& common, LoginOptions const& options) {
         return loaded.error();
     }
     std::string const again = data_option(*loaded);
-    auto admin = connect_admin(std::move(*loaded));
-    if (!admin) {
-        return complain(admin.error());
-    }
     Receiver receiver;
     auto const port = receiver.listen(first_port, last_port);
     if (!port) {
@@ -130,9 +145,9 @@ int run_login(Common const& common, LoginOptions const& options) {
                       {"subject", options.subject},
                       {"redirect_uri", "http://localhost:" + std::to_string(*port)},
                       {"public_client", true}};
-    auto const start = ask(**admin, "POST", "/v1/logins", std::move(wish));
+    auto const start = ask_once(common, *loaded, "/v1/logins", std::move(wish));
     if (!start) {
-        return complain(start.error());
+        return start.error();
     }
     std::string const url = text_at(*start, "authorize_url");
     receiver.expect(state_of(url));
@@ -147,10 +162,10 @@ int run_login(Common const& common, LoginOptions const& options) {
         return complain(Error(ErrorCode::login_expired, "Nobody signed in within ten minutes."));
     }
     std::signal(SIGINT, SIG_IGN);  // the code is spent with the next line: see it through
-    auto const finished = ask(**admin, "POST", "/v1/logins/finish",
-                              {{"query", *query}, {"cookie", text_at(*start, "cookie")}});
+    auto const finished = ask_once(common, *loaded, "/v1/logins/finish",
+                                   {{"query", *query}, {"cookie", text_at(*start, "cookie")}});
     if (!finished) {
-        return complain(finished.error());
+        return finished.error();
     }
     tell_result(common, *finished, again);
     return Exit::ok;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line as people and scripts use it: signing in from a terminal, tokens, keys, doctor, exit codes.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -48,6 +49,22 @@ test('brickgate login needs no registered app, and brickgate token prints a toke
   assert.deepEqual(Object.keys(document), ['access_token', 'token_type', 'expiry']);
 });
 
+test('while somebody signs in at a terminal, other commands and a daemon may have the data folder', async () => {
+  const data = join(temporaryFolder(), 'data');
+  const env = { BRICKGATE_DATABRICKS_HOSTS: sandbox.origin, BRICKGATE_DATA_ROOT_KEY: `rk1:${randomBytes(32).toString('base64')}` };
+  const { login, url } = await loginAtTerminal(data, sandbox.origin, env);
+  const list = await command(['connections', 'list', '--data', data], { env, cwd: dirname(data) });
+  assert.equal(list.code, 0, list.err);
+  assert.match(list.out, /no connections yet/);
+  const port = await freePort();
+  const daemon = new Process(['serve', '--data', data, '--listen', `127.0.0.1:${port}`], { env: { ...env, CLIENT_ID: 'x' }, cwd: dirname(data) });
+  await daemon.ready();
+  await fetch((await approve(url)).replace('localhost', '127.0.0.1'));
+  assert.equal((await login.ended).code, 0, login.err);
+  assert.equal((await command(['token', '--data', data], { env, cwd: dirname(data) })).code, 0);
+  await daemon.stop();
+});
+
 test('a host that is neither Databricks nor listed is refused at the terminal too', async () => {
   const data = join(temporaryFolder(), 'data');
   const refused = await command(['login', 'evil.test', '--data', data, '--no-browser'], { cwd: dirname(data) });
@@ -67,23 +84,6 @@ test('signing in at a terminal works through the running daemon as well', async 
   assert.match(several.err, /several connections/);
 });
 
-test('connections: list, show, explain, refresh, disconnect', async () => {
-  assert.match((await gateway.cli('connections', 'list')).out, /active/);
-  assert.equal(JSON.parse((await gateway.cli('connections', 'show', id)).out).id, id);
-  assert.match((await gateway.cli('connections', 'explain', id)).out, /Healthy/);
-  assert.equal((await gateway.cli('connections', 'refresh', id)).code, 0);
-  const unknown = await gateway.cli('connections', 'show', 'con_00000000000000000000000000000000');
-  assert.equal(unknown.code, 1);
-  assert.match(unknown.err, /connection_unknown/);
-});
-
-test('api keys: shown once, limited by rights, revoked at once', async () => {
-  const made = JSON.parse((await gateway.cli('api-keys', 'create', '--name', 'reader', '--rights', 'token:read', '--json')).out);
-  assert.match(made.key, /^bg_[0-9a-f]{16}_[A-Za-z0-9_-]{43}$/);
-  const ask = (path, key) => fetch(gateway.url + path, { headers: { authorization: `Bearer ${key}` } });
-  assert.equal((await ask(`/v1/connections/${id}/token`, made.key)).status, 200);
-  const forbidden = await ask('/v1/connections', made.key);
-  assert.equal(forbidden.status, 403);
 test('the line that login prints can be typed, however the program was called and wherever its data is', async () => {
   for (const [called, start] of [[{}, /: \S+\/brickgate token --data '/], [{ __brickgate_called_as: './run' }, /: \.\/run brickgate token --data '/]]) {
     const data = join(temporaryFolder(), 'a folder');
@@ -112,14 +112,14 @@ test('hints name commands as they were called', async () => {
   assert.match((await ask({ __brickgate_called_as: './run' })).err, /Sign in first: \.\/run brickgate login HOST/);
 });
 
-  assert.equal((await forbidden.json()).error.code, 'forbidden');
-  assert.ok(!(await gateway.cli('api-keys', 'list', '--json')).out.includes(made.key.slice(-43)));
-  assert.equal((await gateway.cli('api-keys', 'revoke', made.id)).code, 0);
-  assert.equal((await ask(`/v1/connections/${id}/token`, made.key)).status, 401);
-  for (const bad of ['', 'x', made.key.slice(0, -1), `${made.key}x`, made.key.replace('bg_', 'bg_0')]) {
-    assert.equal((await ask(`/v1/connections/${id}/token`, bad)).status, 401);
-  }
-  assert.equal((await fetch(`${gateway.url}/v1/connections?key=${made.key}`)).status, 401, 'never by query');
+test('connections: list, show, explain, refresh, disconnect', async () => {
+  assert.match((await gateway.cli('connections', 'list')).out, /active/);
+  assert.equal(JSON.parse((await gateway.cli('connections', 'show', id)).out).id, id);
+  assert.match((await gateway.cli('connections', 'explain', id)).out, /Healthy/);
+  assert.equal((await gateway.cli('connections', 'refresh', id)).code, 0);
+  const unknown = await gateway.cli('connections', 'show', 'con_00000000000000000000000000000000');
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.err, /connection_unknown/);
 
   // Another person's, so that the others go on.
   const alan = await signIn(gateway, new Jar(), { email: 'alan@example.com' });
@@ -134,6 +134,23 @@ test('hints name commands as they were called', async () => {
   assert.equal((await gateway.cli('connections', 'refresh', alan.id)).code, 1);
   assert.equal((await gateway.token(id)).status, 200);
   assert.equal((await gateway.cli('connections', 'disconnect', 'con_00000000000000000000000000000000')).code, 1);
+});
+
+test('api keys: shown once, limited by rights, revoked at once', async () => {
+  const made = JSON.parse((await gateway.cli('api-keys', 'create', '--name', 'reader', '--rights', 'token:read', '--json')).out);
+  assert.match(made.key, /^bg_[0-9a-f]{16}_[A-Za-z0-9_-]{43}$/);
+  const ask = (path, key) => fetch(gateway.url + path, { headers: { authorization: `Bearer ${key}` } });
+  assert.equal((await ask(`/v1/connections/${id}/token`, made.key)).status, 200);
+  const forbidden = await ask('/v1/connections', made.key);
+  assert.equal(forbidden.status, 403);
+  assert.equal((await forbidden.json()).error.code, 'forbidden');
+  assert.ok(!(await gateway.cli('api-keys', 'list', '--json')).out.includes(made.key.slice(-43)));
+  assert.equal((await gateway.cli('api-keys', 'revoke', made.id)).code, 0);
+  assert.equal((await ask(`/v1/connections/${id}/token`, made.key)).status, 401);
+  for (const bad of ['', 'x', made.key.slice(0, -1), `${made.key}x`, made.key.replace('bg_', 'bg_0')]) {
+    assert.equal((await ask(`/v1/connections/${id}/token`, bad)).status, 401);
+  }
+  assert.equal((await fetch(`${gateway.url}/v1/connections?key=${made.key}`)).status, 401, 'never by query');
 });
 
 test('T70 a second process on the data folder is refused with exit code 75', async () => {
@@ -183,4 +200,45 @@ test('T73 nothing in the data folder reads as a token, and files are for their o
     assert.equal(about.mode & 0o077, 0, file);
     if (about.isFile()) assert.ok(!readFileSync(file).includes(token.slice(0, 60)), file);
   }
+});
+
+test('doctor asks the workspace whether it knows the app and its redirect URI', async () => {
+  const finding = async (check, env) => {
+    const run = await command(['doctor', '--json', '--data', gateway.data], { env: { ...gateway.env, ...env }, cwd: dirname(gateway.data) });
+    return JSON.parse(run.out).findings.find((one) => one.check === check);
+  };
+  const redirect = { REDIRECT_URI: `${gateway.url}/callback`, BRICKGATE_SERVER_LISTEN: `127.0.0.1:${gateway.port}` };
+  assert.equal((await finding('app', redirect)).verdict, 'ok');
+  const other = await finding('app', { ...redirect, REDIRECT_URI: `${gateway.url}/elsewhere` });
+  assert.equal(other.verdict, 'fail');
+  assert.match(other.what, /redirect_uri '\S+\/elsewhere' not registered/);
+  assert.match(other.remedy, /Register \S+\/elsewhere/);
+  const unknown = await finding('app', { ...redirect, CLIENT_ID: 'nobody' });
+  assert.equal(unknown.verdict, 'fail');
+  assert.match(unknown.what, /client_id: 'nobody' not available/);
+  assert.equal((await finding('redirect_uri', redirect)).verdict, 'ok');
+  const misled = await finding('redirect_uri', { ...redirect, BRICKGATE_SERVER_LISTEN: '127.0.0.1:1' });
+  assert.equal(misled.verdict, 'fail');
+  assert.match(misled.remedy, new RegExp(`--listen 127\\.0\\.0\\.1:${gateway.port}`));
+  assert.equal((await finding('redirect_uri', { ...redirect, BRICKGATE_SERVER_LISTEN: '0.0.0.0:3000', BRICKGATE_TLS_TERMINATED_UPSTREAM: 'true' })).verdict, 'warn');
+  const nowhere = await finding('workspaces', { ...redirect, DATABRICKS_HOST: '' });
+  assert.equal(nowhere.verdict, 'fail');
+  assert.equal((await finding('workspaces', redirect)).verdict, 'ok');
+});
+
+test('serve warns of a redirect URI that leads to another port, and of an app without workspaces', async () => {
+  const warned = async (env, listen) => {
+    const folder = temporaryFolder();
+    const run = new Process(['serve', '--data', join(folder, 'data'), '--listen', `127.0.0.1:${listen}`], { env: { CLIENT_ID: 'x', ...env }, cwd: folder });
+    await run.ready();
+    await run.stop();
+    return run.log.filter((line) => line.event === 'configuration').map((line) => line.message).join('\n');
+  };
+  const [port, elsewhere] = [await freePort(), await freePort()];
+  const host = { DATABRICKS_HOST: sandbox.origin };
+  assert.match(await warned({ ...host, REDIRECT_URI: `http://localhost:${elsewhere}/callback` }, port), new RegExp(`leads to port ${elsewhere}`));
+  assert.doesNotMatch(await warned({ ...host, REDIRECT_URI: `http://localhost:${port}/callback` }, port), /leads to port/);
+  assert.doesNotMatch(await warned({ ...host, REDIRECT_URI: 'https://gate.example.com/callback' }, port), /leads to port/);
+  assert.match(await warned({}, port), /there is no workspace/);
+  assert.doesNotMatch(await warned({ BRICKGATE_DATABRICKS_HOSTS: '.cloud.databricks.com' }, port), /there is no workspace/);
 });
