@@ -31,10 +31,11 @@ struct Plan {
     int port_taken = 0;  // the one that was wanted, where it was not free
     int sandbox_port = 0;
     std::string sandbox_listen;
+    bool usual_sandbox = true;
     std::string secret;
 
     std::string url() const { return "http://localhost:" + std::to_string(port); }
-    std::string sandbox() const { return "http://127.0.0.1:" + std::to_string(sandbox_port); }
+    std::string sandbox() const { return origin_of_listener(sandbox_listen); }
     std::string redirect_uri() const { return url() + "/callback"; }
 };
 
@@ -64,12 +65,14 @@ Plan make_plan(fs::path const& folder, std::string const& listen, bool listen_gi
     }
     plan.sandbox_port = port_number(sandbox_listen);
     plan.sandbox_listen = sandbox_listen;
+    plan.usual_sandbox = sandbox_listen == DemoOptions().sandbox_listen;
     if (plan.sandbox_port == 0) {
         // The connections that are kept know the practice Databricks by its address.
         int const before = port_number(":" + first_word(folder / "sandbox.port"));
         bool const usable = before > 0 && before != plan.port && port_is_free(before);
         plan.sandbox_port = usable ? before : next_free(plan.port + 1);
-        plan.sandbox_listen = "127.0.0.1:" + std::to_string(plan.sandbox_port);
+        plan.sandbox_listen = sandbox_listen.substr(0, sandbox_listen.rfind(':') + 1) +
+                              std::to_string(plan.sandbox_port);
     }
     plan.secret = first_word(folder / "sandbox.secret");
     if (plan.secret.empty()) {
@@ -111,6 +114,9 @@ DemoInfo demo_info(Common const& common, Plan const& plan, std::string const& da
     }
     if (!usual_listen) {
         info.restart += " --listen " + plan.listen;
+    }
+    if (!plan.usual_sandbox) {
+        info.restart += " --sandbox-listen " + plan.sandbox_listen;
     }
     return info;
 }
@@ -191,7 +197,7 @@ int run_both(Common const& common, Plan const& plan, fs::path const& folder, Dem
     auto const origin = sandbox.listen(
         plan.sandbox_listen,
         {sandbox::demo_app(plan.redirect_uri(), plan.secret), sandbox::databricks_cli_app()},
-        (folder / "sandbox.json").string());
+        (folder / "sandbox.json").string(), plan.sandbox());
     if (!origin) {
         return complain(origin.error());
     }

@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/sandbox.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/sandbox_server.h"
 
 namespace brickgate::cli {
+
+std::string origin_of_listener(std::string_view address) {
+    auto const colon = std::min(address.rfind(':'), address.size());
+    std::string_view const host = address.substr(0, colon);
+    std::string_view const reached = host == "0.0.0.0" ? "127.0.0.1"
+                                     : host == "[::]"  ? "[::1]"
+                                                       : host;
+    return "http://" + std::string(reached) + std::string(address.substr(colon));
+}
 
 SandboxServer::SandboxServer(Runtime& runtime) : runtime_(runtime) {}
 
@@ -20,13 +31,15 @@ Result<std::string> SandboxServer::listen(std::string const& address,
     if (!bound) {
         return bound;
     }
-    origin_ = origin.empty() ? "http://127.0.0.1:" + bound->substr(bound->rfind(':') + 1) : origin;
+    origin_ = origin.empty() ? origin_of_listener(*bound) : origin;
     sandbox::SandboxOptions sandbox_options{origin_, std::move(apps), std::move(state_file)};
     sandbox_ = std::make_unique<sandbox::Sandbox>(std::move(sandbox_options), runtime_.control(),
                                                   clock_, random_, timers_);
     server_->start();
-    runtime_.on_shutdown(
-        "sandbox", [this]() -> Task<void> { co_await server_->drain(std::chrono::seconds(1)); });
+    runtime_.on_shutdown("sandbox", [this]() -> Task<void> {
+        sandbox_->stop();  // what is held or delayed would be waited for
+        co_await server_->drain(std::chrono::seconds(1));
+    });
     return origin_;
 }
 

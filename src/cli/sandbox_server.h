@@ -13,6 +13,9 @@
 
 namespace brickgate::cli {
 
+// Where a client of this machine finds a listener: "0.0.0.0:3001" is http://127.0.0.1:3001 to it.
+std::string origin_of_listener(std::string_view address);
+
 class SandboxServer {
  public:
     explicit SandboxServer(Runtime& runtime);

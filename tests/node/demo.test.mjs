@@ -42,6 +42,8 @@ test('the link signs in, and page and terminal show the same lines', async () =>
 test('every line can be copied, and survives kill -9 and a new start', async () => {
   const [curl, token, expire, again, kill, restart, afterwards] = commandsOf(demo.out);
   const first = JSON.parse(shell(`${curl} -s`)).access_token;
+  // A second person signs in: the lines that the first one copied are still about the first one.
+  assert.notEqual((await signIn({ url }, new Jar(), { email: 'grace@example.com' })).id, undefined);
   assert.equal(shell(token).trim(), first);
   shell(`${expire} -s`);
   const second = shell(again).trim();
@@ -54,6 +56,28 @@ test('every line can be copied, and survives kill -9 and a new start', async () 
   assert.equal(shell(afterwards).trim(), second, 'the connection is still there');
   assert.equal(JSON.parse(shell(`${curl} -s`)).access_token, second, 'and so is the key');
   assert.notEqual(shell(again).trim(), second, 'and the practice Databricks knows its grant');
+});
+
+test('the practice Databricks is found wherever it was told to listen', async () => {
+  for (const host of ['0.0.0.0', 'localhost', '[::1]']) {
+    const folder = join(temporaryFolder(), 'demo');
+    const { run, ready, url: there } = await start(['--data', folder, '--sandbox-listen', `${host}:0`]);
+    assert.ok(ready.sandbox.startsWith(`http://${host === '0.0.0.0' ? '127.0.0.1' : host}:`), ready.sandbox);
+    assert.equal((await signIn({ url: there }, new Jar())).page.status, 200, host);
+    await until(() => run.out.includes(`--sandbox-listen ${host}:${new URL(ready.sandbox).port}`), 'the line that starts it again with it');
+    await run.stop();
+  }
+});
+
+test('what the practice Databricks holds back does not hold up the end', async () => {
+  const folder = join(temporaryFolder(), 'demo');
+  const { run, ready } = await start(['--data', folder]);
+  await fetch(`${ready.sandbox}/_sandbox/faults`, { method: 'POST', body: JSON.stringify({ endpoint: 'discovery', kind: 'hold_before_commit' }) });
+  const held = fetch(`${ready.sandbox}/oidc/.well-known/oauth-authorization-server`).then(() => 'answered', () => 'ended');
+  await until(async () => (await (await fetch(`${ready.sandbox}/_sandbox/log`)).json()).requests.some((line) => line.path.includes('.well-known')), 'the request to be held');
+  run.child.kill('SIGTERM');
+  assert.equal((await Promise.race([run.ended, new Promise((resolve) => setTimeout(resolve, 30000, { code: 'still there' }))])).code, 0);
+  await held;
 });
 
 test('who denies is told so, and nothing is kept', async () => {
@@ -76,6 +100,13 @@ test('a taken port is said, the next one is used, and its redirect URI is regist
     await run.stop();
     other.close();
   }
+});
+
+test('what lies in the data folder is documented', async () => {
+  const page = readFileSync(join(root, 'docs/operations.md'), 'utf8');
+  const table = page.slice(page.indexOf('## The data folder'), page.indexOf('## Backup'));
+  const documented = [...table.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell]) => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1].replace(/\/$/, '')));
+  for (const name of readdirSync(data)) assert.ok(documented.includes(name) || documented.some((ending) => name === `brickgate.db${ending}`), `${name} is not in docs/operations.md`);
 });
 
 test('a second demo on the same folder is refused and changes nothing', async () => {
@@ -102,20 +133,12 @@ test("somebody's real workspace in .env does not reach the demo", async () => {
   const ready = await run.ready();
   const authorize = (await new Jar().get(`${ready.public_url}/auth`)).location;
   await run.stop();
-test('what lies in the data folder is documented', async () => {
-  const page = readFileSync(join(root, 'docs/operations.md'), 'utf8');
-  const table = page.slice(page.indexOf('## The data folder'), page.indexOf('## Backup'));
-  const documented = [...table.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell]) => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1].replace(/\/$/, '')));
-  for (const name of readdirSync(data)) assert.ok(documented.includes(name) || documented.some((ending) => name === `brickgate.db${ending}`), `${name} is not in docs/operations.md`);
-});
-
   assert.ok(authorize.startsWith(ready.sandbox), authorize);
   assert.equal(new URL(authorize).searchParams.get('client_id'), 'brickgate-demo');
   assert.ok(existsSync(join(folder, '.brickgate/demo/brickgate.db')));
 });
 
 test('T65 the environment of a running gateway holds no secret', async () => {
-  const { readFileSync } = await import('node:fs');
   const folder = join(temporaryFolder(), 'data');
   const run = new Process(['serve', '--data', folder, '--listen', '127.0.0.1:0'], {
     cwd, env: { CLIENT_ID: 'x', CLIENT_SECRET: 'dose-canary-9911', DATABRICKS_HOST: 'dbc-1.cloud.databricks.com', REDIRECT_URI: 'http://localhost:3999/callback' },
