@@ -2,6 +2,8 @@
 #include "cli/receiver.h"
 
 #include "base/encoding.h"
+#include "server/assets.h"
+#include "server/html.h"
 
 namespace brickgate::cli {
 
@@ -9,6 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// All in one answer: the listener is closed as soon as it is given.
 ServerResponse page(int status, std::string_view title, std::string_view text) {
     ServerResponse response;
     response.status = status;
@@ -20,13 +23,11 @@ ServerResponse page(int status, std::string_view title, std::string_view text) {
     response.headers.add("Content-Security-Policy",
                          "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
     response.body =
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
-        "content=\"width=device-width\"><title>";
-    response.body.append(title);
-    response.body +=
-        "</title><style>:root{color-scheme:light dark}body{font:1.1rem system-ui,sans-serif;"
-        "max-width:30rem;margin:18vh auto;padding:0 1rem}</style><h1>";
-    response.body.append(title).append("</h1><p>").append(text).append("</p></html>\n");
+        fill(
+            R"(<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{}</title><style>{}</style></head><body><main class="narrow"><p class="brand">{}Brickgate</p><h1>{}</h1><p>{}</p></main></body></html>)",
+            {title, Html::of(find_asset("style.css").value_or("")),
+             Html::of(find_asset("logo.svg").value_or("")), title, text})
+            .text();
     return response;
 }
 
