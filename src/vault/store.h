@@ -132,8 +132,10 @@ struct ConnectionFilter {
 struct DueQuery {
     Time now{};
     std::size_t limit = 0;
-    std::vector<std::string> but_workspaces;  // whose door is closed, or that have enough to do
-    std::optional<std::vector<RegistrationId>> registrations;  // only of these; nullopt: of any
+    std::vector<std::string> but_workspaces =
+        {};  // whose door is closed, or that have enough to do
+    std::optional<std::vector<RegistrationId>> registrations =
+        {};  // only of these; nullopt: of any
 };
 
 // An outage is over: what it left overdue is not to come all at once (D.9).
