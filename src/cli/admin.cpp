@@ -184,13 +184,12 @@ Result<json::object> ask(Admin& admin, std::string method, std::string target, j
     auto const* const error = object_at(answer->body, "error");
     auto const code =
         error ? error_code_from(string_at(*error, "code").value_or("")) : std::nullopt;
-    Error told(code.value_or(ErrorCode::internal),
-               std::string(error ? string_at(*error, "message").value_or("") : ""));
-    if (auto const wait = error ? integer_at(*error, "retry_after") : std::nullopt) {
-        told = std::move(told).with_retry_after(Seconds(*wait));
-    }
-    return fail(std::move(told).with_hint(
-        std::string(error ? string_at(*error, "hint").value_or("") : "")));
+    auto const text = [&](std::string_view name) {
+        return std::string(error ? string_at(*error, name).value_or("") : "");
+    };
+    auto told = Error(code.value_or(ErrorCode::internal), text("message")).with_hint(text("hint"));
+    auto const wait = error ? integer_at(*error, "retry_after") : std::nullopt;
+    return fail(wait ? std::move(told).with_retry_after(Seconds(*wait)) : std::move(told));
 }
 
 }  // namespace brickgate::cli

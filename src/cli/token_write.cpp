@@ -33,8 +33,10 @@ bool may_pass(Error const& error) {
 
 class Writer {
  public:
-    Writer(Common const& common, TokenOptions const& options)
-        : common_(common), options_(options), id_(options.connection) {}
+    Writer(Common const& common, TokenOptions const& options, LoadedConfig first)
+        : common_(common), options_(options), first_(std::move(first)), id_(options.connection) {
+        place_.data.dir = first_.config.data.dir;
+    }
 
     int run() {
         for (;;) {
@@ -59,11 +61,10 @@ class Writer {
     };
 
     Next look() {
-        auto loaded = load(common_);
+        auto loaded = load(common_, &first_);
         if (!loaded) {
             return {.end = loaded.error()};
         }
-        place_.data.dir = loaded->config.data.dir;
         auto admin = connect_admin(std::move(*loaded));
         if (!admin) {
             return trouble(admin.error());
@@ -201,6 +202,7 @@ class Writer {
 
     Common const& common_;
     TokenOptions const& options_;
+    LoadedConfig first_;  // for the secrets, which the environment does not have a second time
     SystemClock clock_;
     Config place_;  // the data folder's, for looking whether a daemon has come
     std::string id_;
@@ -214,7 +216,11 @@ class Writer {
 
 int run_token_write(Common const& common, TokenOptions const& options) {
     catch_interrupts();
-    return Writer(common, options).run();
+    auto loaded = load(common);
+    if (!loaded) {
+        return loaded.error();
+    }
+    return Writer(common, options, std::move(*loaded)).run();
 }
 
 }  // namespace brickgate::cli

@@ -70,6 +70,22 @@ TEST(ShimToken, without_a_new_one_the_good_one_before_is_given_with_a_word) {
     EXPECT_EQ(ended.error().code(), ErrorCode::reauth_required);
 }
 
+TEST(Ask, hands_on_what_the_gateway_said) {
+    FakeAdmin admin;
+    admin.token = {503,
+                   {{"error",
+                     {{"code", "refresh_pending"},
+                      {"message", "Soon."},
+                      {"hint", "Wait."},
+                      {"retry_after", 7}}}}};
+    auto const answer = ask(admin, "GET", "/v1/connections/con_1/token");
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code(), ErrorCode::refresh_pending);
+    EXPECT_EQ(answer.error().message(), "Soon.");
+    EXPECT_EQ(answer.error().hint(), "Wait.");
+    EXPECT_EQ(answer.error().retry_after(), Seconds(7));
+}
+
 TEST(ShimToken, never_goes_to_another_host) {
     FakeAdmin admin;
     std::string warning;
