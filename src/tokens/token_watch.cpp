@@ -3,6 +3,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/system/system_error.hpp>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -21,13 +22,18 @@ constexpr Seconds wait_for_a_place{5};
 struct TokenWatch::Waiter {
     Waiter(ConnectionId of, Executor home)
         : id(std::move(of)), gate(home, SteadyTimer::time_point::max()) {}
-    // The gate is touched on its own executor alone.
     static void open(std::shared_ptr<Waiter> const& waiter) {
-        boost::asio::post(waiter->gate.get_executor(), [waiter] { waiter->gate.cancel(); });
+        boost::asio::post(waiter->gate.get_executor(), [waiter] {
+            waiter->opened = true;
+            waiter->gate.cancel();
+        });
     }
 
     ConnectionId id;
-    SteadyTimer gate;           // never expires; cancelled, on its own executor, when there is news
+    // Touched on its own executor alone. Never expires; cancelled when there is news, which may
+    // have been taken already when that comes about.
+    SteadyTimer gate;
+    bool opened = false;
     std::optional<Woken> news;  // under the lock
 };
 
@@ -129,10 +135,14 @@ Task<TokenWatch::Woken> TokenWatch::Watcher::wait(Milliseconds limit) {
     }
     auto const gate = [](std::shared_ptr<State> state,
                          std::shared_ptr<Waiter> waiter) -> Task<void> {
-        // What came before this moment has opened the gate already, or will not find it closed.
-        if (!state->news_of(*waiter)) {
+        // What comes after this look finds the gate closed, and opens it.
+        while (!state->news_of(*waiter)) {
+            waiter->opened = false;
             boost::system::error_code ignored;
             co_await waiter->gate.async_wait(boost::asio::redirect_error(use_task, ignored));
+            if (!waiter->opened) {
+                throw boost::system::system_error(boost::asio::error::operation_aborted);
+            }
         }
     };
     auto task = gate(state_, waiter_);

@@ -103,6 +103,21 @@ TEST_F(TokenWatchTest, a_stop_wakes_everybody_and_takes_nobody) {
     EXPECT_EQ(refused.error().code(), ErrorCode::shutting_down);
 }
 
+// The gate is opened a moment after the news, which may be known by then.
+TEST_F(TokenWatchTest, news_that_was_taken_already_does_not_cut_the_next_wait_short) {
+    auto const twice = [](TokenWatch& where, TokenWatch::Watcher one,
+                          ManualClock& time) -> Task<Milliseconds> {
+        where.changed(id("a"));
+        auto const first = co_await one.wait(60s);
+        EXPECT_EQ(first, Woken::changed);
+        Instant const before = time.steady();
+        auto const second = co_await one.wait(60s);
+        EXPECT_EQ(second, Woken::time_up);
+        co_return time.steady() - before;
+    };
+    EXPECT_EQ(timers.run(twice(watch, watcher(), clock)), 60s);
+}
+
 TEST_F(TokenWatchTest, a_cancelled_wait_leaves_nothing) {
     boost::asio::cancellation_signal gone;
     std::exception_ptr thrown;
