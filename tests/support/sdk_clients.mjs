@@ -3,8 +3,10 @@
 // 5.4, 6 and 7.1), not their code: enough to hold a conversation with the gateway as they would. What a client would
 // raise is an Error here. Times are Dates; the process's time zone is the client's.
 import { sleep } from './brickgate.mjs';
+import { call } from './http_call.mjs';
 
-const metadata = (url, host) => fetch(url, { headers: { 'X-Databricks-Metadata-Version': '1', 'X-Databricks-Host': host } });
+// Not by fetch(), which says Sec-Fetch-Mode as browsers do.
+const metadata = (url, host) => call(new URL(url).origin, new URL(url).pathname, { headers: { 'X-Databricks-Metadata-Version': '1', 'X-Databricks-Host': host } });
 
 const localWallClock = (text) => {
   const parts = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)$/.exec(text);
@@ -16,7 +18,7 @@ const localWallClock = (text) => {
 export const python = {
   // Reads JSON whatever the status; an empty token and an end that is no number are errors.
   async metadataToken(url, host) {
-    const { access_token, token_type, expires_on } = await (await metadata(url, host)).json();
+    const { access_token, token_type, expires_on } = (await metadata(url, host)).json();
     if (!access_token) throw new Error('Metadata Service returned empty token');
     if (typeof expires_on !== 'number') throw new Error('TypeError: an integer is required');
     return { access_token, token_type, expiry: new Date(expires_on * 1000) };
@@ -52,7 +54,7 @@ export const go = {
     if (!['localhost', '127.0.0.1'].includes(new URL(url).hostname)) throw new Error('invalid metadata service url');
     const answer = await metadata(url, host);
     if (answer.status !== 200) throw new Error(`metadata service: ${answer.status}`);
-    const { access_token, token_type, expires_on } = await answer.json();
+    const { access_token, token_type, expires_on } = answer.json();
     if (!/^\d+$/.test(String(expires_on))) throw new Error('expires_on');
     return { access_token, token_type, expiry: new Date(Number(expires_on) * 1000) };
   },
