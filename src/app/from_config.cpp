@@ -93,6 +93,23 @@ std::shared_ptr<Registration const> make_terminal_registration(Config const& con
     return registration;
 }
 
+std::shared_ptr<Registration const> make_principals_registration(Config const& config) {
+    auto registration = std::make_shared<Registration>();
+    registration->id = RegistrationId(
+        "reg_" + hex_encode(sha256("registration|service principals").substr(0, 16)));
+    registration->service_principals = true;
+    registration->hosts.add_databricks();
+    if (!config.databricks.host.empty()) {
+        (void)registration->hosts.add(TypedHost::parse(config.databricks.host)->origin());
+    }
+    for (auto const& host : config.databricks.hosts) {
+        (void)registration->hosts.add(host);
+    }
+    registration->scopes = Scopes{"all-apis"};
+    registration->allowed_networks = config.databricks.allowed_networks;
+    return registration;
+}
+
 ServerSettings make_server_settings(Config const& config, Registration const& registration) {
     ServerSettings settings;
     settings.app_name = config.app.name;
@@ -115,6 +132,26 @@ ServerSettings make_server_settings(Config const& config, Registration const& re
         settings.form_targets += " " + origin;
     }
     return settings;
+}
+
+std::vector<std::string> own_endpoints(Config::Server const& server) {
+    std::vector<std::string> out;
+    for (auto const& address : {server.listen, server.private_listen}) {
+        std::string const port = port_of(address);
+        if (!address.empty() && !address.starts_with("unix:") && port != "0") {
+            out.insert(out.end(), {"127.0.0.1:" + port, "[::1]:" + port, address});
+        }
+    }
+    return out;
+}
+
+RefreshPolicy policy_of(Config const& config) {
+    RefreshPolicy policy;
+    policy.lead_max = config.refresh.lead_max;
+    policy.serve_margin = config.refresh.serve_margin;
+    policy.uncertain_wait = config.refresh.uncertain_wait;
+    policy.uncertain_retry_late = config.refresh.uncertain_retry == "late";
+    return policy;
 }
 
 }  // namespace brickgate

@@ -10,6 +10,7 @@
 #include "app/settings_table.h"
 #include "base/log.h"
 #include "net/bridge.h"
+#include "net/error_response.h"
 
 namespace brickgate {
 
@@ -59,25 +60,25 @@ Task<ServerResponse> below_base_path(Router const& router, std::string target,
     co_return co_await router.handle(request);
 }
 
-Task<ServerResponse> answered(ServerResponse response) {
-    co_return response;
-}
-
 }  // namespace
 
 Task<ServerResponse> Gateway::Parts::handle(ServerRequest const& request) {
-    if (!is_ours(request, settings.host_names)) {
-        Error const error(ErrorCode::misdirected_request,
-                          "This gateway does not go by the name that the request was sent to.");
-        return answered(make_renderer(settings)(request, error, std::nullopt));
+    if (auto const refused = door->refuse(request)) {
+        co_return make_renderer(settings)(request, *refused, std::nullopt);
     }
     auto const& base = settings.base_path;
     bool const browser =
         request.listener == ListenerKind::public_ || request.listener == ListenerKind::both;
-    if (base.empty() || browser || request.path.starts_with(base + "/")) {
-        return router->handle(request);
+    bool const as_is = base.empty() || browser || request.path.starts_with(base + "/");
+    auto response =
+        as_is ? co_await router->handle(request)
+              : co_await below_base_path(*router, base + std::string(request.target), request);
+    if (response.status == 401) {
+        if (auto const guesses = door->refuse_guess(request)) {
+            co_return error_response(*guesses);
+        }
     }
-    return below_base_path(*router, base + std::string(request.target), request);
+    co_return response;
 }
 
 // The key of the last run goes on working, so that its lines can be used again after a kill -9.
@@ -144,6 +145,7 @@ void Gateway::Parts::add_shutdown_steps() {
             co_await server->drain(drain_grace);
         }
     });
+    runtime.on_shutdown("proxy", [this]() -> Task<void> { return stop_proxy(); });
     runtime.on_shutdown("refreshes", [this]() -> Task<void> {
         // What is in the air is finished: an answer that comes must be kept.
         co_await refresher->drained();
@@ -166,6 +168,15 @@ void Gateway::Parts::reload() {
         return;
     }
     set_up_log(level_of(fresh->config.log.level), format_of(fresh->config.log.format));
+    if (tls_files) {
+        if (auto const read = tls_files->load(); !read) {
+            log(LogLevel::error, "certificate_refused",
+                "The certificate cannot be used; the one before goes on. " +
+                    read.error().message());
+        } else {
+            log(LogLevel::info, "certificate_reloaded", "The certificate was read again.");
+        }
+    }
     auto const changed = changed_settings(loaded, *fresh);
     log(LogLevel::info, "reloaded", "The log's level and format were read again.",
         {{"level", fresh->config.log.level}});
@@ -214,6 +225,10 @@ Task<Result<void>> Gateway::start() {
     if (!loaded) {
         co_return loaded;
     }
+    auto const lent = co_await parts.capabilities->load();
+    if (!lent) {
+        co_return lent;
+    }
     if (parts.settings.demo) {
         auto const made = co_await parts.make_demo_key();
         if (!made) {
@@ -229,6 +244,8 @@ Task<Result<void>> Gateway::start() {
     }
     auto const executor = co_await boost::asio::this_coro::executor;
     spawn(executor, parts.scheduler->run());
+    spawn(executor, parts.governor->run());
+    parts.proxy->start();
     spawn(executor, parts.keep_house());
     if (parts.settings.demo && !parts.private_address.empty()) {
         parts.settings.demo->api_url = "http://" + parts.private_address;

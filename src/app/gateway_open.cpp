@@ -10,29 +10,8 @@ namespace {
 
 constexpr std::string_view socket_prefix = "unix:";
 
-RefreshPolicy policy_of(Config const& config) {
-    RefreshPolicy policy;
-    policy.lead_max = config.refresh.lead_max;
-    policy.serve_margin = config.refresh.serve_margin;
-    policy.uncertain_wait = config.refresh.uncertain_wait;
-    policy.uncertain_retry_late = config.refresh.uncertain_retry == "late";
-    return policy;
-}
-
 bool is_socket(std::string const& address) {
     return address.starts_with(socket_prefix);
-}
-
-// Where we would be talking to ourselves: never a workspace's address (T28).
-std::vector<std::string> own_endpoints(Config::Server const& server) {
-    std::vector<std::string> out;
-    for (auto const& address : {server.listen, server.private_listen}) {
-        std::string const port = port_of(address);
-        if (!address.empty() && !is_socket(address) && port != "0") {
-            out.insert(out.end(), {"127.0.0.1:" + port, "[::1]:" + port, address});
-        }
-    }
-    return out;
 }
 
 }  // namespace
@@ -92,6 +71,7 @@ Result<void> Gateway::Parts::open_vault() {
     runner = std::make_unique<ThreadedStoreRunner>(*store);
     vault = std::make_unique<Vault>(*runner, *envelope, clock, random);
     keys = std::make_unique<ApiKeys>(*vault, *keyring, clock, random);
+    capabilities = std::make_unique<Capabilities>(*vault, *keyring, clock, random);
     SpoolOptions spool_options;
     spool_options.folder = folder->path() / "spool";
     spool_options.node = folder->node();
@@ -114,15 +94,18 @@ Result<void> Gateway::Parts::open_network() {
         return fail(client.error());
     }
     http = std::move(*client);
-    return {};
+    return open_data_plane();
 }
 
 void Gateway::Parts::open_domain() {
     auto const& config = loaded.config;
-    registrations = {make_registration(config), make_terminal_registration(config)};
+    registrations = {make_registration(config), make_principals_registration(config),
+                     make_terminal_registration(config)};
     auto const policy = policy_of(config);
     discovery = std::make_unique<Discovery>(*http, clock);
+    token_watch = std::make_unique<TokenWatch>(config.limits.watchers_max, timers);
     cache = std::make_unique<TokenCache>(random, policy);
+    cache->on_change([this](ConnectionId const& id) { token_watch->changed(id); });
     Refresher::Parts refresher_parts{registrations,
                                      *vault,
                                      *spool,
@@ -180,28 +163,46 @@ void Gateway::Parts::open_server() {
                          registrations.back(),
                          runtime.control(),
                          clock,
-                         metrics};
+                         metrics,
+                         *capabilities};
     api = std::make_unique<Api>(std::move(api_parts));
     operations = std::make_unique<Operations>(
         Operations::Parts{metrics, *refresher, *vault, *cache, runtime.control()});
-    router = std::make_unique<Router>(make_router(settings, *pages, *api, *operations));
+    capabilities_api = std::make_unique<CapabilitiesApi>(
+        CapabilitiesApi::Parts{*keys, *capabilities, runtime.control()});
+    metadata = std::make_unique<MetadataService>(
+        MetadataService::Parts{settings, *capabilities, *refresher, runtime.control()});
+    url_keys = std::make_unique<UrlKeys>(
+        UrlKeys::Parts{settings.base_path, *keys, *capabilities, runtime.control()});
+    router = std::make_unique<Router>(
+        make_router(settings, *pages, *api, *operations, *capabilities_api, *metadata));
+    open_door();
+    open_proxy();
+    open_principals();
+    open_streams();
 }
 
 Result<void> Gateway::Parts::open_listeners() {
     ServerOptions server_options;
     server_options.executors = runtime.workers();
+    server_options.limits.connections_max = loaded.config.limits.connections_max;
+    server_options.limits.connections_per_address_max =
+        loaded.config.limits.connections_per_address_max;
+    server_options.many_from = loaded.config.server.trusted_proxies;
     server_options.fast = [this](ServerRequest const& request, ResponseBuffer& out) {
-        return is_ours(request, settings.host_names) && api->token_from_memory(request, out);
+        return api->token_from_memory(request, out, *door);
     };
     server_options.handler = [this](ServerRequest const& request) { return handle(request); };
     server_options.render = [this](ServerRequest const& request, Error const& error) {
         return make_renderer(settings)(request, error, std::nullopt);
     };
+    stream_with(server_options);
     server = std::make_unique<HttpServer>(std::move(server_options), clock);
     auto const& config = loaded.config.server;
     bool const apart = !listens_on_loopback(config.listen) || !config.private_listen.empty();
     auto const kind = apart ? ListenerKind::public_ : ListenerKind::both;
-    auto first = server->listen_tcp(kind, config.listen);
+    TlsSource const tls = tls_source();
+    auto first = server->listen_tcp(kind, config.listen, tls);
     if (!first) {
         return fail(first.error());
     }
@@ -216,14 +217,15 @@ Result<void> Gateway::Parts::open_listeners() {
             return opened;
         }
     } else if (apart) {
-        auto second = server->listen_tcp(ListenerKind::private_, config.private_listen.empty()
-                                                                     ? "127.0.0.1:0"
-                                                                     : config.private_listen);
+        auto second = server->listen_tcp(
+            ListenerKind::private_,
+            config.private_listen.empty() ? "127.0.0.1:0" : config.private_listen, tls);
         if (!second) {
             return fail(second.error());
         }
         private_address = std::move(*second);
     }
+    metadata->set_ports({port_of(listen_address), port_of(private_address)});
     return server->listen_unix((folder->path() / "brickgate.sock").string());
 }
 
@@ -233,7 +235,8 @@ Result<void> Gateway::Parts::listen_on_other_loopback(ListenerKind kind) {
     if (!listen_address.starts_with(v4)) {
         return {};
     }
-    auto const other = server->listen_tcp(kind, "[::1]:" + listen_address.substr(v4.size()));
+    auto const other =
+        server->listen_tcp(kind, "[::1]:" + listen_address.substr(v4.size()), tls_source());
     if (!other && other.error().code() == ErrorCode::address_in_use) {
         return fail(other.error());
     }

@@ -341,7 +341,7 @@ std::vector<Setting> proxy_and_limits_settings() {
             "proxy", "retry_time_max", "seconds for all attempts at one call", 1, 600),
         seconds<&C::proxy, &C::Proxy::answer_timeout>(
             "proxy", "answer_timeout",
-            "seconds until a workspace begins to answer; SQL waits 50, models minutes", 60, 3600),
+            "seconds until a workspace begins to answer; SQL waits 50, models minutes", 1, 3600),
         count<&C::limits, &C::Limits::logins_max>("limits", "logins_max",
                                                   "sign-ins under way at once", 1, 1000000),
         count<&C::limits, &C::Limits::requests_per_key>(

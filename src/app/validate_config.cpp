@@ -23,22 +23,6 @@ constexpr std::array<std::string_view, 10> own_paths{
     "/",        "/auth", "/favicon.ico", "/healthz", "/readyz",
     "/metrics", "/v1/",  "/connect/",    "/assets/", "/openapi.yaml"};
 
-bool is_listen_address(std::string_view address) {
-    auto const port = port_of(address);
-    bool const digits = !port.empty() && port.size() <= 5 &&
-                        port.find_first_not_of("0123456789") == std::string::npos;
-    if (!digits || std::stoi(port) > 65535) {
-        return false;
-    }
-    auto host = address.substr(0, address.size() - port.size() - 1);
-    bool const bracketed = host.starts_with('[') && host.ends_with(']');
-    if (bracketed) {
-        host = host.substr(1, host.size() - 2);
-    }
-    auto const ip = IpAddress::parse(host);
-    return host == "localhost" || (ip && ip->is_v4() != bracketed);
-}
-
 bool is_plain_path(std::string_view path) {
     constexpr std::string_view plain =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
@@ -53,6 +37,7 @@ class Validator {
 
     void run() {
         check_server();
+        check_tls();
         follow_public_url();
         check_hosts();
         check_client();
@@ -87,6 +72,7 @@ class Validator {
     }
 
     void check_server();
+    void check_tls();
     void follow_public_url();
     void check_hosts();
     void check_client();
@@ -136,6 +122,28 @@ void Validator::check_server() {
     }
 }
 
+// Tokens leave through these listeners, so plain HTTP stays on this machine.
+void Validator::check_tls() {
+    auto const& tls = config_.tls;
+    if (tls.cert_file.empty() != tls.key_file.empty()) {
+        complain(tls.cert_file.empty() ? "tls.cert_file" : "tls.key_file",
+                 "is needed: a certificate and its key go together");
+    }
+    if (!tls.cert_file.empty() && tls.terminated_upstream) {
+        complain("tls.terminated_upstream", "and tls.cert_file exclude each other");
+    }
+    bool const plain = tls.cert_file.empty() && !tls.terminated_upstream;
+    for (auto const& [name, address] : {std::pair("server.listen", config_.server.listen),
+                                        {"server.private_listen", config_.server.private_listen}}) {
+        bool const far = is_listen_address(address) && !listens_on_loopback(address);
+        if (plain && far) {
+            complain(name,
+                     "would speak plain HTTP to other machines: set tls.cert_file and "
+                     "tls.key_file, or tls.terminated_upstream where an ingress speaks TLS");
+        }
+    }
+}
+
 // Without a word of its own it is where people come back to, else this machine.
 void Validator::follow_public_url() {
     auto& url = config_.server.public_url;
@@ -153,7 +161,8 @@ void Validator::follow_public_url() {
         return;
     }
     if (!given) {
-        url = "http://localhost:" + port_of(config_.server.listen);
+        url = (config_.tls.cert_file.empty() ? "http" : "https") + std::string("://localhost:") +
+              port_of(config_.server.listen);
         return;
     }
     while (url.ends_with('/')) {
@@ -351,22 +360,6 @@ void Validator::check_rest() {
 }
 
 }  // namespace
-
-bool listens_on_loopback(std::string_view address) {
-    auto const host = address.substr(0, address.rfind(':'));
-    return is_loopback_name(host) || host.starts_with("127.");
-}
-
-std::string port_of(std::string_view address) {
-    auto const colon = address.rfind(':');
-    return colon == std::string_view::npos ? std::string() : std::string(address.substr(colon + 1));
-}
-
-std::string path_of(std::string_view url) {
-    auto const start = url.find("://");
-    auto const slash = start == std::string_view::npos ? start : url.find('/', start + 3);
-    return slash == std::string_view::npos ? std::string() : std::string(url.substr(slash));
-}
 
 bool serves_no_workspace(Config const& config) {
     return config.databricks.host.empty() && config.databricks.hosts.empty();

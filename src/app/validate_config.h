@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/addresses.h"
 #include "app/load_config.h"
 
 namespace brickgate {
@@ -14,10 +15,6 @@ namespace brickgate {
 // Fills in what follows (redirect URI, public URL) and appends a clear line for each thing that is
 // wrong, with the setting and where its value came from (T68).
 void validate_config(LoadedConfig& loaded, std::vector<std::string>& errors);
-
-bool listens_on_loopback(std::string_view address);
-std::string port_of(std::string_view address);  // of ADDR:PORT; empty where there is none
-std::string path_of(std::string_view url);      // from the first slash after the host; may be empty
 
 // A client secret goes to listed hosts only, and none is listed.
 bool serves_no_workspace(Config const& config);

@@ -82,8 +82,10 @@ class Redactor {
         if (rest.starts_with("eyJ")) {
             return jwt_end();
         }
-        if (rest.starts_with("bg_")) {
-            return api_key_end();
+        for (auto const own : {std::string_view("bg_"), std::string_view("bgc_")}) {
+            if (rest.starts_with(own)) {
+                return own_bearer_end(at_ + own.size());
+            }
         }
         return 0;
     }
@@ -114,9 +116,10 @@ class Redactor {
         return run(text_, second + 1, is_word);
     }
 
-    std::size_t api_key_end() const {  // bg_, 16 hex digits, _, the secret
-        auto const hex = text_.substr(at_ + 3, 16);
-        auto const secret = at_ + 20;
+    // An API key or a capability: prefix, 16 hex digits, _, the secret.
+    std::size_t own_bearer_end(std::size_t id) const {
+        auto const hex = text_.substr(id, 16);
+        auto const secret = id + 17;
         bool const key = hex.size() == 16 && std::ranges::all_of(hex, is_lower_hex) &&
                          secret < text_.size() && text_[secret - 1] == '_' &&
                          !is_space(text_[secret]);

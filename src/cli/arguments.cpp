@@ -137,6 +137,26 @@ void add_connections(CLI::App& app, Arguments& arguments) {
     }
 }
 
+void add_service_principals(CLI::App& app, Arguments& arguments) {
+    auto* const all = app.add_subcommand("service-principals",
+                                         "connections without a person: an id and a secret");
+    all->require_subcommand(1);
+    all->footer("The secret is read from DATABRICKS_CLIENT_SECRET, else from standard input.");
+    auto& of_all = arguments.principals;
+    auto* const add = all->add_subcommand("add", "try its secret at the workspace and keep it");
+    add_common(add, arguments);
+    option(add, "host", of_all.host, "", "the workspace, with or without https://")->required();
+    option(add, "--client-id", of_all.client_id, "ID", "its application id")->required();
+    option(add, "--scopes", of_all.scopes, "SCOPES", "what to ask for (default: all-apis)");
+    option(add, "--subject", of_all.subject, "NAME", "your own name for whom it is");
+    auto* const second = all->add_subcommand("add-secret", "a second secret beside the first");
+    add_common(second, arguments);
+    option(second, "id", of_all.id, "", "id of the connection")->required();
+    auto* const drop = all->add_subcommand("drop-older-secret", "forget the older of two");
+    add_common(drop, arguments);
+    option(drop, "id", of_all.id, "", "id of the connection")->required();
+}
+
 void add_api_keys(CLI::App& app, Arguments& arguments) {
     auto* const keys = app.add_subcommand("api-keys", "who may call this gateway");
     keys->require_subcommand(1);
@@ -153,6 +173,32 @@ void add_api_keys(CLI::App& app, Arguments& arguments) {
     auto* const revoke = keys->add_subcommand("revoke", "end a key at once");
     add_common(revoke, arguments);
     option(revoke, "id", arguments.keys.id, "", "id of the key")->required();
+}
+
+void add_capabilities(CLI::App& app, Arguments& arguments) {
+    auto* const all =
+        app.add_subcommand("capabilities", "a connection as a token of ours, for SDKs and drivers");
+    all->require_subcommand(1);
+    auto& of_all = arguments.capabilities;
+    auto* const create = all->add_subcommand("create", "make one; it is shown once");
+    add_common(create, arguments);
+    option(create, "--connection", of_all.connection, "ID", "the connection it stands for")
+        ->required();
+    option(create, "--name", of_all.name, "NAME", "what it is for");
+    option(create, "--methods", of_all.methods, "METHOD,...",
+           "HTTP methods it may be used for (default: any)")
+        ->delimiter(',');
+    option(create, "--paths", of_all.paths, "PATH,...",
+           "paths it may be used for, with all below them (default: any)")
+        ->delimiter(',');
+    option(create, "--expires-in", of_all.expires_in, "SECONDS", "until it ends")
+        ->check(CLI::PositiveNumber.description(""));
+    auto* const list = all->add_subcommand("list", "all of them, without their secrets");
+    add_common(list, arguments);
+    option(list, "--connection", of_all.connection, "ID", "only of this connection");
+    auto* const revoke = all->add_subcommand("revoke", "end one at once");
+    add_common(revoke, arguments);
+    option(revoke, "id", of_all.id, "", "id of the capability")->required();
 }
 
 void add_operator_commands(CLI::App& app, Arguments& arguments) {
@@ -193,7 +239,10 @@ std::unique_ptr<CLI::App> make_app(Arguments& arguments) {
     add_daemons(*app, arguments);
     add_user_commands(*app, arguments);
     add_connections(*app, arguments);
+    add_service_principals(*app, arguments);
     add_api_keys(*app, arguments);
+    add_capabilities(*app, arguments);
+    add_shim(*app, arguments);
     add_operator_commands(*app, arguments);
     app->footer(
         "Start here: brickgate demo\n"
@@ -236,6 +285,14 @@ int run(CLI::App const& app, Arguments& arguments) {
     if (command == "connections") {
         arguments.connections.action = chosen(*app.get_subcommands().front());
         return run_connections(common, arguments.connections);
+    }
+    if (command == "service-principals") {
+        arguments.principals.action = chosen(*app.get_subcommands().front());
+        return run_service_principals(common, arguments.principals);
+    }
+    if (command == "capabilities") {
+        arguments.capabilities.action = chosen(*app.get_subcommands().front());
+        return run_capabilities(common, arguments.capabilities);
     }
     arguments.keys.action = chosen(*app.get_subcommands().front());
     return run_api_keys(common, arguments.keys);

@@ -19,6 +19,8 @@ struct Arguments {
     ShimInstallOptions shim;
     ConnectionsOptions connections;
     ApiKeysOptions keys;
+    CapabilitiesOptions capabilities;
+    ServicePrincipalsOptions principals;
 };
 
 // Parsing it fills `arguments`, which must outlive it.

@@ -105,6 +105,12 @@ struct ConnectionsOptions {
     std::string subject, workspace, status;
 };
 int run_connections(Common const& common, ConnectionsOptions const& options);
+struct ServicePrincipalsOptions {
+    std::string action;  // add | add-secret | drop-older-secret
+    std::string id;
+    std::string host, client_id, scopes, subject;
+};
+int run_service_principals(Common const& common, ServicePrincipalsOptions const& options);
 struct ApiKeysOptions {
     std::string action;  // create | list | revoke
     std::string id, name;
@@ -112,6 +118,13 @@ struct ApiKeysOptions {
     int expires_in = 0;
 };
 int run_api_keys(Common const& common, ApiKeysOptions const& options);
+struct CapabilitiesOptions {
+    std::string action;  // create | list | revoke
+    std::string id, connection, name;
+    std::vector<std::string> methods, paths;
+    int expires_in = 0;
+};
+int run_capabilities(Common const& common, CapabilitiesOptions const& options);
 int run_doctor(Common const& common);
 int run_config(Common const& common);
 int run_version(Common const& common);

@@ -38,6 +38,9 @@ struct Registration {
     // reason that is given when a grant has ended.
     std::chrono::seconds refresh_token_life{0};  // from the issue of each refresh token
     std::chrono::seconds session_life{0};        // from the sign-in
+    // Its connections are service principals', each with an id and a secret of its own; `client` is
+    // nobody.
+    bool service_principals = false;
 };
 
 }  // namespace brickgate

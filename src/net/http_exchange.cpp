@@ -4,8 +4,11 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <boost/asio/redirect_error.hpp>
 #include <charconv>
 #include <limits>
+
+#include "net/task_group.h"
 
 namespace brickgate {
 
@@ -241,12 +244,63 @@ Task<bool> SessionExchange::answer(ServerResponse response) {
     co_return sent;
 }
 
+// Where the end of the connection would look like the end of the answer, the peer must see a reset;
+// elsewhere an early end says enough, and what was sent before is not lost.
 void SessionExchange::abort() {
     broken_ = true;
-    session_.wire_.reset();
+    stop_watching();
+    bool const end_would_lie = framing_ == Framing::until_close;
+    if (begun_ && !end_would_lie) {
+        (void)session_.write_now();
+        session_.wire_.close();
+    } else {
+        session_.wire_.reset();
+    }
+}
+
+SessionExchange::~SessionExchange() {
+    stop_watching();
+}
+
+void SessionExchange::when_gone(std::function<void()> call) {
+    if (watch_) {
+        watch_->call = std::move(call);
+        return;
+    }
+    if (!call || !session_.parser_->body_done()) {
+        return;
+    }
+    watch_ = std::make_shared<Watch>();
+    watch_->call = std::move(call);
+    spawn(session_.shard_->executor, watch(session_.shared_from_this(), watch_));
+}
+
+// Readable while it should be quiet: the end, or the next request already, which tells nothing.
+Task<void> SessionExchange::watch(std::shared_ptr<Session> session, std::shared_ptr<Watch> state) {
+    boost::system::error_code ec;
+    co_await session->wire_.socket().async_wait(StreamSocket::wait_read,
+                                                boost::asio::redirect_error(use_task, ec));
+    if (state->over || ec || !session->wire_.is_open() || !session->wire_.peer_left()) {
+        co_return;
+    }
+    state->gone = true;
+    if (state->call) {
+        state->call();
+    }
+}
+
+void SessionExchange::stop_watching() {
+    if (!watch_ || watch_->over) {
+        return;
+    }
+    watch_->over = true;
+    watch_->call = nullptr;
+    boost::system::error_code ignored;
+    session_.wire_.socket().cancel(ignored);
 }
 
 bool SessionExchange::leave() {
+    stop_watching();
     bool const clean = finished_ && !broken_ && session_.parser_->body_done();
     if (!clean) {
         return false;

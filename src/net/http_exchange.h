@@ -11,6 +11,9 @@ namespace brickgate {
 class SessionExchange final : public Exchange {
  public:
     explicit SessionExchange(Session& session);
+    ~SessionExchange() override;
+    SessionExchange(SessionExchange const&) = delete;
+    SessionExchange& operator=(SessionExchange const&) = delete;
 
     ServerRequest const& request() const override { return session_.request_; }
     bool is_tls() const override { return session_.wire_.is_tls(); }
@@ -22,7 +25,10 @@ class SessionExchange final : public Exchange {
     Task<bool> finish() override;
     bool begun() const override { return begun_; }
     Task<bool> answer(ServerResponse response) override;
+    Task<bool> flush() override { return send({}); }
     void abort() override;
+    void when_gone(std::function<void()> call) override;
+    bool is_gone() const override { return watch_ && watch_->gone; }
 
     // After the handler: true where the connection can take the next request. What was read beyond
     // this request's end goes back into the session's buffer.
@@ -31,11 +37,20 @@ class SessionExchange final : public Exchange {
 
  private:
     enum class Framing : std::uint8_t { none, length, chunked, until_close };
+    // Shared with the coroutine that waits for the client's end.
+    struct Watch {
+        std::function<void()> call;
+        bool over = false;
+        bool gone = false;
+    };
+    static Task<void> watch(std::shared_ptr<Session> session, std::shared_ptr<Watch> state);
+    void stop_watching();
     Task<Result<void>> read_more();
     std::string_view unread() const;
     Task<bool> send(std::string_view piece);
 
     Session& session_;
+    std::shared_ptr<Watch> watch_;
     // Body bytes that came with the header are taken where they are; later ones are read in here.
     bool in_session_buffer_ = true;
     std::vector<char> buffer_;

@@ -64,7 +64,7 @@ struct Shard : std::enable_shared_from_this<Shard> {
     void refresh_date();
 };
 
-class Session {
+class Session : public std::enable_shared_from_this<Session> {
  public:
     struct Peer {
         std::string address;

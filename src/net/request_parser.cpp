@@ -95,6 +95,8 @@ std::optional<std::uint64_t> RequestParser::body_length() const {
 
 std::optional<std::size_t> RequestParser::feed_body(std::string_view bytes,
                                                     std::vector<std::string_view>& pieces) {
+    base_ = bytes.data();
+    bytes_size_ = bytes.size();
     pieces_ = &pieces;
     error_code ec;
     std::size_t used = 0;
@@ -147,13 +149,18 @@ void RequestParser::on_request_impl(http::verb, string_view method, string_view 
 
 void RequestParser::on_field_impl(Field field, string_view name, string_view value,
                                   error_code& ec) {
-    if (saw_header_) {
-        return;  // trailers are dropped
-    }
     bool const outside =
         !value.empty() && (value.data() < base_ || value.data() > base_ + bytes_size_);
     if (outside) {
         refuse(ErrorCode::invalid_request, ec);  // put together from folded lines
+        return;
+    }
+    if (saw_header_) {
+        // Trailers are dropped, but not without measure.
+        trailer_bytes_ += name.size() + value.size();
+        if (trailer_bytes_ > limits_.header_bytes_max) {
+            refuse(ErrorCode::headers_too_large, ec);
+        }
         return;
     }
     headers_.push_back({span_of(name), span_of(value)});

@@ -81,6 +81,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
     std::size_t bytes_size_ = 0;
     std::size_t parsed_ = 0;
     std::size_t header_size_ = 0;
+    std::size_t trailer_bytes_ = 0;
     Span method_;
     Span target_;
     std::vector<HeaderSpan> headers_;

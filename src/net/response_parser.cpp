@@ -146,8 +146,6 @@ void ResponseParser::on_header_impl(error_code& ec) {
     bool const bodyless = to_head_ || interim() || status_ == 204 || status_ == 304;
     if (auto const announced = head_.header("Content-Length")) {
         head_.length = std::stoull(std::string(*announced));
-    } else if (bodyless && !is_chunked_ && !to_head_) {
-        head_.length = 0;
     }
     until_close_ = !bodyless && !is_chunked_ && content_lengths_ == 0;
 }

@@ -109,16 +109,21 @@ class Exchange {
 
     // Head, pieces, end. `header_lines`: whole lines, each ended by CRLF, without framing. An
     // unknown length is chunked, or ends with the connection for HTTP/1.0. The head leaves with the
-    // first piece.
+    // first piece, or with flush().
     virtual void begin(int status, std::string_view header_lines,
                        std::optional<std::uint64_t> length) = 0;
     virtual Task<bool> write(std::string_view piece) = 0;  // false: the client has gone
+    virtual Task<bool> flush() = 0;
     virtual Task<bool> finish() = 0;
     virtual bool begun() const = 0;
     // Instead of all that: one answer from memory.
     virtual Task<bool> answer(ServerResponse response) = 0;
     // What began cannot be ended: the client sees a broken transfer, never a short success.
     virtual void abort() = 0;
+    // Called once when the client leaves while we wait for somebody else. Only after the body was
+    // read to its end; an empty function takes it back, and must before what it refers to is gone.
+    virtual void when_gone(std::function<void()> call) = 0;
+    virtual bool is_gone() const = 0;
 };
 
 using StreamHandler = std::function<Task<void>(Exchange&)>;

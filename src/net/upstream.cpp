@@ -114,8 +114,10 @@ void UpstreamPool::give_back(Connection connection) {
         return;
     }
     // An idle connection holds no buffer: there may be thousands.
-    explicit_bzero(connection->buffer_.data(), connection->end_);
-    if (buffers_.size() < buffers_kept) {
+    if (!connection->buffer_.empty()) {
+        explicit_bzero(connection->buffer_.data(), connection->buffer_.size());
+    }
+    if (buffers_.size() < buffers_kept && !connection->buffer_.empty()) {
         buffers_.push_back(std::move(connection->buffer_));
     }
     connection->buffer_ = {};
@@ -127,8 +129,7 @@ void UpstreamPool::give_back(Connection connection) {
 }
 
 Task<Acquired> UpstreamPool::connect(UpstreamOrigin origin) {
-    std::unique_ptr<UpstreamConnection> connection(
-        new UpstreamConnection(*this, origin.key(), Wire(StreamSocket(executor_))));
+    std::unique_ptr<UpstreamConnection> connection(new UpstreamConnection(*this, origin.key()));
     connection->expect(shared_->limits.connect);
     bool const through_proxy = shared_->proxy && !origin.egress.operator_listed;
     Result<void> done;
@@ -257,6 +258,9 @@ void UpstreamPool::stop() {
     timer_.cancel();
     kept_.clear();
     kept_count_ = 0;
+    for (UpstreamConnection* connection : all_) {
+        connection->wire_.reset();  // who waits for it sees an end
+    }
 }
 
 }  // namespace brickgate

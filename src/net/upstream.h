@@ -5,6 +5,7 @@
 // always (T33), nothing ambient is used (T31); nothing is repeated here: that is the caller's rule
 // (proxy/retry_policy.h). Time limits are a sweep once a second. Everything about a pool happens on
 // its executor, but for create().
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -81,13 +82,15 @@ class UpstreamConnection {
     // The next piece, decoded; empty at the end. Valid until the next call. Errors:
     // upstream_malformed, upstream_timeout, upstream_unreachable: the answer is broken off.
     Task<Result<std::string_view>> read_body(Seconds idle);
+    // Nobody wants the answer any more: whoever waits for it sees an end.
+    void abandon() { wire_.reset(); }
     // A piece is here already, so that a small answer leaves with its head.
     bool has_piece() const { return next_piece_ < pieces_.size(); }
     bool body_done() const { return parser_ && parser_->body_done() && !has_piece(); }
 
  private:
     friend class UpstreamPool;
-    UpstreamConnection(UpstreamPool& pool, std::string key, Wire wire);
+    UpstreamConnection(UpstreamPool& pool, std::string key);
     TransportError broken(std::string_view what) const;
     Task<bool> fill(Seconds patience);
     Task<Result<void>> parse_more(Seconds patience);
@@ -125,7 +128,8 @@ class UpstreamPool {
     // Once a second until stop(); spawn it once on the executor.
     Task<void> sweep();
     void stop();
-    std::size_t kept() const { return kept_count_; }
+    std::size_t kept() const { return kept_count_.load(std::memory_order_relaxed); }  // any thread
+    UpstreamLimits const& limits() const { return shared_->limits; }
 
  private:
     friend class UpstreamConnection;
@@ -138,7 +142,7 @@ class UpstreamPool {
     Executor executor_;
     std::shared_ptr<UpstreamShared> shared_;
     std::unordered_map<std::string, std::vector<Connection>> kept_;
-    std::size_t kept_count_ = 0;
+    std::atomic<std::size_t> kept_count_ = 0;
     std::unordered_set<UpstreamConnection*> all_;
     std::vector<std::vector<char>> buffers_;  // for the next connection that is busy
     std::int64_t second_ = 0;

@@ -13,15 +13,17 @@ constexpr std::size_t buffer_bytes = 64 * 1024;
 
 }  // namespace
 
-UpstreamConnection::UpstreamConnection(UpstreamPool& pool, std::string key, Wire wire)
-    : pool_(pool), key_(std::move(key)), wire_(std::move(wire)) {
+UpstreamConnection::UpstreamConnection(UpstreamPool& pool, std::string key)
+    : pool_(pool), key_(std::move(key)), wire_(StreamSocket(pool.executor_)) {
     expect_nothing();
     pool_.all_.insert(this);
 }
 
 UpstreamConnection::~UpstreamConnection() {
     pool_.all_.erase(this);
-    explicit_bzero(buffer_.data(), buffer_.size());
+    if (!buffer_.empty()) {
+        explicit_bzero(buffer_.data(), buffer_.size());
+    }
     wire_.close();
 }
 

@@ -62,7 +62,9 @@ bool Wire::connect_tls(SSL_CTX* context, std::string const& host) {
     SSL* const ssl = ssl_.get();
     SSL_set_connect_state(ssl);
     X509_VERIFY_PARAM* const wanted = SSL_get0_param(ssl);
-    X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    // A name in the subject counts for nothing any more (RFC 9525 section 6.3; T33).
+    X509_VERIFY_PARAM_set_hostflags(
+        wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (IpAddress::parse(host)) {
         return X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) == 1;
     }
@@ -197,6 +199,17 @@ bool Wire::has_input() {
     }
     ssize_t const got = recv(socket_.native_handle(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
     return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+bool Wire::peer_left() {
+    char byte = 0;
+    if (ssl_) {
+        ERR_clear_error();
+        int const got = SSL_peek(ssl_.get(), &byte, sizeof byte);
+        return got <= 0 && SSL_get_error(ssl_.get(), got) != SSL_ERROR_WANT_READ;
+    }
+    ssize_t const got = recv(socket_.native_handle(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
 void Wire::shut_down_sending() {

@@ -55,6 +55,8 @@ class Wire {
     Task<void> readable_or_writable(error_code& ec);
     // Something came (or the end) on a connection that should be quiet.
     bool has_input();
+    // The peer has ended the connection; what it sent before is not looked at.
+    bool peer_left();
 
     void shut_down_sending();
     void close();

@@ -8,6 +8,7 @@
 #include "net/error_response.h"
 #include "server/access.h"
 #include "server/api_json.h"
+#include "server/door.h"
 
 namespace brickgate {
 
@@ -79,12 +80,12 @@ void Api::add_to(Router& router) {
         [this](auto const& request, Params) { return finish_login(request); });
 }
 
-bool Api::token_from_memory(ServerRequest const& request, ResponseBuffer& out) {
+bool Api::token_from_memory(ServerRequest const& request, ResponseBuffer& out, Door& door) {
     if (request.method != "GET" || request.listener == ListenerKind::public_) {
         return false;
     }
     auto const id = token_path_id(request.path, parts_.settings.base_path);
-    if (id.empty() || !authorize(request, parts_.keys, right_token)) {
+    if (id.empty() || door.refuse(request) || !authorize(request, parts_.keys, right_token)) {
         return false;
     }
     auto const min_valid = min_valid_of(request.query);

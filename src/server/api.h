@@ -9,10 +9,12 @@
 #include "server/settings.h"
 #include "tokens/refresher.h"
 #include "vault/api_keys.h"
+#include "vault/capabilities.h"
 #include "vault/vault.h"
 
 namespace brickgate {
 
+class Door;
 class Login;
 
 class Api {
@@ -29,11 +31,12 @@ class Api {
         Executor control;
         Clock& clock;
         Metrics& metrics;
+        Capabilities& capabilities;
     };
     explicit Api(Parts parts);
     void add_to(Router& router);
     // The hot path: a token that is in memory, for a key that may have it.
-    bool token_from_memory(ServerRequest const& request, ResponseBuffer& out);
+    bool token_from_memory(ServerRequest const& request, ResponseBuffer& out, Door& door);
 
  private:
     using Params = PathParams;

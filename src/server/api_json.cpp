@@ -119,6 +119,7 @@ json::object api_key_json(ApiKeyRow const& row) {
     out["created_at"] = to_rfc3339(row.created_at);
     out["not_after"] = time_or_null(row.not_after);
     out["revoked_at"] = time_or_null(row.revoked_at);
+    out["leaked_at"] = time_or_null(row.leaked_at);
     return out;
 }
 

@@ -6,6 +6,7 @@
 #include "databricks/workspace.h"
 #include "oauth/metadata.h"
 #include "oauth/token_endpoint.h"
+#include "tokens/principal_answer.h"
 #include "vault/spooled_answer.h"
 
 namespace brickgate {
@@ -153,13 +154,12 @@ Task<refresh::Event> RefreshDrive::send(Instant not_after) {
     }
     HttpLimits limits = grant_limits(*registration_, row_->workspace);
     limits.not_after = not_after;
-    auto request = make_refresh_request(*endpoint, registration_->client, *presented_);
     owner_.counters_.started += 1;
     if (row_->intent && row_->intent->presented > 1) {
         owner_.counters_.presented_again += 1;
     }
     asked_at_ = parts_.clock.now();
-    auto answer = co_await parts_.http.send(std::move(request), std::move(limits));
+    auto answer = co_await present(*endpoint, std::move(limits));
     if (answer) {
         failpoint("K8");
         answer_ = std::move(*answer);
@@ -171,7 +171,7 @@ Task<refresh::Event> RefreshDrive::send(Instant not_after) {
         {{"connection", id_.value()},
          {"code", info_of(code).name},
          {"detail", answer.error().error.detail()}});
-    if (answer.error().sent == Sent::not_sent) {
+    if (answer.error().sent == Sent::not_sent || is_principals()) {
         owner_.counters_.not_spent += 1;
         co_return refresh::NotSent{code};
     }
@@ -194,6 +194,9 @@ Task<refresh::Event> RefreshDrive::spool_answer() {
 refresh::Event RefreshDrive::parse() {
     auto tokens = parse_token_response(*answer_, asked_at_);
     refresh::Parsed parsed{classify_token_answer(answer_->status, tokens)};
+    if (is_principals()) {
+        parsed.answer = as_a_principals(parsed.answer);
+    }
     if (!tokens) {
         parsed.code = tokens.error().code();
         parsed.retry_after = tokens.error().retry_after();

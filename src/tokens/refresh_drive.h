@@ -30,6 +30,8 @@ class RefreshDrive {
     Task<refresh::Event> load();
     Task<refresh::Event> claim();
     Task<refresh::Event> send(Instant not_after);
+    Task<HttpAnswer> present(std::string endpoint, HttpLimits limits);
+    bool is_principals() const { return registration_ && registration_->service_principals; }
     Task<refresh::Event> spool_answer();
     refresh::Event parse();
     refresh::Event publish();

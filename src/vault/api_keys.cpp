@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/encoding.h"
+#include "vault/bearer_shape.h"
 #include "vault/record.h"
 
 namespace brickgate {
@@ -15,9 +16,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> known_rights{"admin", "connections", "proxy",
                                                        "token:read"};
-constexpr std::size_t id_characters = 16;
-constexpr std::size_t secret_characters = 43;
 constexpr std::string_view prefix = "bg_";
+static_assert(bearer_shape::characters(prefix) == ApiKeys::characters);
 
 std::vector<std::string> split(std::string_view text) {
     std::vector<std::string> out;
@@ -94,7 +94,7 @@ Task<Result<ApiKeys::Created>> ApiKeys::create(std::string name, std::vector<std
         co_return fail(std::move(list.error()));
     }
     ApiKeyRow row;
-    row.id = random_.hex(id_characters / 2);
+    row.id = random_.hex(bearer_shape::id_characters / 2);
     row.tenant = "default";
     row.name = clean_text(name, 100);
     row.rights = std::move(*list);
@@ -113,7 +113,7 @@ Task<Result<ApiKeys::Created>> ApiKeys::create(std::string name, std::vector<std
     }
     Secret shown = secret.expose([&](std::string_view text) {
         std::string key;
-        key.reserve(prefix.size() + id_characters + 1 + text.size());
+        key.reserve(characters);
         key.append(prefix).append(row.id).append("_").append(text);
         return Secret::from(std::move(key));
     });
@@ -143,6 +143,39 @@ Task<Result<bool>> ApiKeys::revoke(std::string id) {
     co_return changed;
 }
 
+Task<Result<bool>> ApiKeys::mark_leaked(std::string id) {
+    {
+        std::scoped_lock const lock(mutex_);
+        auto const found = rows_.find(id);
+        if (found == rows_.end() || found->second.leaked_at) {
+            co_return false;  // without the database: somebody may send it again and again
+        }
+    }
+    Time const now = clock_.now();
+    bool changed = false;
+    StoreJob const job = [&](StoreTransaction& store) -> Result<void> {
+        auto const done = store.mark_api_key_leaked(id, now);
+        if (!done) {
+            return fail(done.error());
+        }
+        changed = *done;
+        return {};
+    };
+    auto const ran = co_await vault_.transact(job);
+    if (!ran) {
+        co_return fail(ran.error());
+    }
+    std::scoped_lock const lock(mutex_);
+    if (auto found = rows_.find(id); found != rows_.end() && changed) {
+        found->second.leaked_at = now;
+    }
+    co_return changed;
+}
+
+bool ApiKeys::looks_like_one(std::string_view text) {
+    return bearer_shape::fits(text, prefix);
+}
+
 std::vector<ApiKeyRow> ApiKeys::list() const {
     std::scoped_lock const lock(mutex_);
     std::vector<ApiKeyRow> out;
@@ -154,13 +187,11 @@ std::vector<ApiKeyRow> ApiKeys::list() const {
 }
 
 std::optional<Caller> ApiKeys::verify(std::string_view presented) const {
-    std::size_t const size = prefix.size() + id_characters + 1 + secret_characters;
-    if (presented.size() != size || !presented.starts_with(prefix) ||
-        presented[prefix.size() + id_characters] != '_') {
+    if (!looks_like_one(presented)) {
         return std::nullopt;
     }
-    std::string const id(presented.substr(prefix.size(), id_characters));
-    auto const secret = presented.substr(prefix.size() + id_characters + 1);
+    std::string const id(bearer_shape::id_of(presented, prefix));
+    auto const secret = bearer_shape::secret_of(presented, prefix);
     ApiKeyRow row;
     bool known = false;
     {

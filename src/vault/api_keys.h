@@ -43,10 +43,14 @@ class ApiKeys {
     Task<Result<Created>> create(std::string name, std::vector<std::string> rights,
                                  std::optional<Time> not_after);
     Task<Result<bool>> revoke(std::string id);
+    // It stood in an address: noted once; false if that was known.
+    Task<Result<bool>> mark_leaked(std::string id);
     std::vector<ApiKeyRow> list() const;
     // An unknown id takes the same path as a wrong secret. nullopt: not a key of ours, expired or
     // revoked.
     std::optional<Caller> verify(std::string_view presented) const;
+    static bool looks_like_one(std::string_view text);
+    static constexpr std::size_t characters = 63;
 
  private:
     std::string mac_of(ApiKeyRow const& row, std::string_view secret) const;

@@ -200,6 +200,11 @@ Result<bool> MemoryTransaction::disconnect(ConnectionId const& id, Time now) {
     row.sealed_alt_refresh.clear();
     row.refresh_due_at.reset();
     resolve(row);
+    for (auto& [key, capability] : rows_.capabilities) {
+        if (capability.connection == id) {
+            capability.revoked_at = capability.revoked_at.value_or(now);
+        }
+    }
     return true;
 }
 

@@ -16,6 +16,7 @@ struct MemoryRows {
     std::map<std::string, LoginRow> logins;  // by state_hash
     std::map<std::string, Connection> connections;
     std::map<std::string, ApiKeyRow> api_keys;
+    std::map<std::string, CapabilityRow> capabilities;
     std::map<std::uint32_t, KeyRow> keys;
     std::map<std::string, std::string> meta;
     std::vector<EventRow> events;

@@ -34,36 +34,6 @@ Result<std::size_t> MemoryTransaction::delete_logins_expired_before(Time now) {
                          [&](auto const& entry) { return entry.second.expires_at <= now; });
 }
 
-Result<void> MemoryTransaction::insert_api_key(ApiKeyRow const& row) {
-    if (!rows_.api_keys.emplace(row.id, row).second) {
-        return conflict();
-    }
-    return {};
-}
-
-Result<std::optional<ApiKeyRow>> MemoryTransaction::find_api_key(std::string const& id) {
-    auto const found = rows_.api_keys.find(id);
-    return found == rows_.api_keys.end() ? std::nullopt : std::optional(found->second);
-}
-
-Result<std::vector<ApiKeyRow>> MemoryTransaction::list_api_keys() {
-    std::vector<ApiKeyRow> found;
-    for (auto const& [id, row] : rows_.api_keys) {
-        found.push_back(row);
-    }
-    std::ranges::sort(found, {}, [](auto const& row) { return std::pair(row.created_at, row.id); });
-    return found;
-}
-
-Result<bool> MemoryTransaction::revoke_api_key(std::string const& id, Time now) {
-    auto const found = rows_.api_keys.find(id);
-    if (found == rows_.api_keys.end() || found->second.revoked_at) {
-        return false;
-    }
-    found->second.revoked_at = now;
-    return true;
-}
-
 Result<std::vector<KeyRow>> MemoryTransaction::list_keys() {
     std::vector<KeyRow> found;
     for (auto const& [id, row] : rows_.keys) {

@@ -8,7 +8,7 @@
 namespace brickgate {
 
 // Times are milliseconds of Unix time; NULL is "none". Blobs are sealed records.
-inline constexpr std::array<std::string_view, 2> migrations{R"sql(
+inline constexpr std::array<std::string_view, 3> migrations{R"sql(
 CREATE TABLE connection (
   pk INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, registration TEXT NOT NULL,
   subject TEXT NOT NULL, issuer TEXT NOT NULL, workspace TEXT NOT NULL, token_endpoint TEXT NOT NULL,
@@ -56,6 +56,14 @@ DROP INDEX connection_due;
 CREATE INDEX connection_due
   ON connection (refresh_due_at, next_attempt_at, access_expires_at, registration, workspace, state)
   WHERE refresh_due_at IS NOT NULL AND state IN ('active', 'uncertain', 'host_blocked');
+)sql",
+                                                            R"sql(
+ALTER TABLE api_key ADD COLUMN leaked_at INTEGER;
+CREATE TABLE capability (
+  id TEXT PRIMARY KEY, connection TEXT NOT NULL, name TEXT NOT NULL, methods TEXT NOT NULL, paths TEXT NOT NULL,
+  not_after INTEGER, mac BLOB NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER, leaked_at INTEGER
+) STRICT;
+CREATE INDEX capability_of ON capability (connection);
 )sql"};
 
 }  // namespace brickgate

@@ -147,7 +147,17 @@ Result<bool> SqliteTransaction::disconnect(ConnectionId const& id, Time now) {
         "updated_at = ?1, family = family + 1, sealed_access = x'', sealed_refresh = x'', "
         "sealed_alt_refresh = x'', refresh_due_at = NULL, next_attempt_at = NULL, " +
         no_intent + "WHERE id = ?2 AND state <> 'disconnected'";
-    return any(database_.run(sql, now, id.value()));
+    auto const ended = any(database_.run(sql, now, id.value()));
+    if (!ended || !*ended) {
+        return ended;
+    }
+    auto const revoked = database_.run(
+        "UPDATE capability SET revoked_at = ? WHERE connection = ? AND revoked_at IS NULL", now,
+        id.value());
+    if (!revoked) {
+        return fail(revoked.error());
+    }
+    return true;
 }
 
 Result<bool> SqliteTransaction::set_state(ConnectionId const& id, std::uint64_t family,

@@ -34,19 +34,6 @@ LoginRow read_login(Row& row) {
     return login;
 }
 
-ApiKeyRow read_api_key(Row& row) {
-    ApiKeyRow key;
-    key.id = row.text();
-    key.tenant = row.text();
-    key.name = row.text();
-    key.rights = row.text();
-    key.not_after = row.maybe_time();
-    key.mac = row.text();
-    key.created_at = row.time();
-    key.revoked_at = row.maybe_time();
-    return key;
-}
-
 }  // namespace
 
 Result<void> SqliteTransaction::insert_login(LoginRow const& row) {
@@ -84,36 +71,6 @@ Result<std::size_t> SqliteTransaction::count_logins() {
 
 Result<std::size_t> SqliteTransaction::delete_logins_expired_before(Time now) {
     return database_.run("DELETE FROM login WHERE expires_at <= ?", now);
-}
-
-Result<void> SqliteTransaction::insert_api_key(ApiKeyRow const& k) {
-    return ignore_count(database_.run(
-        "INSERT INTO api_key (id, tenant, name, rights, not_after, mac, created_at, revoked_at) "
-        "VALUES (?,?,?,?,?,?,?,?)",
-        k.id, k.tenant, k.name, k.rights, k.not_after, Blob{k.mac}, k.created_at, k.revoked_at));
-}
-
-Result<std::optional<ApiKeyRow>> SqliteTransaction::find_api_key(std::string const& id) {
-    std::optional<ApiKeyRow> found;
-    auto const done = database_.query(
-        "SELECT id, tenant, name, rights, not_after, mac, created_at, revoked_at FROM api_key "
-        "WHERE id = ?",
-        [&](Row& row) { found = read_api_key(row); }, id);
-    return one(done, found);
-}
-
-Result<std::vector<ApiKeyRow>> SqliteTransaction::list_api_keys() {
-    std::vector<ApiKeyRow> found;
-    auto const done = database_.query(
-        "SELECT id, tenant, name, rights, not_after, mac, created_at, revoked_at FROM api_key "
-        "ORDER BY created_at, id",
-        [&](Row& row) { found.push_back(read_api_key(row)); });
-    return all(done, found);
-}
-
-Result<bool> SqliteTransaction::revoke_api_key(std::string const& id, Time now) {
-    return any(database_.run(
-        "UPDATE api_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", now, id));
 }
 
 Result<std::vector<KeyRow>> SqliteTransaction::list_keys() {

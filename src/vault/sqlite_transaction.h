@@ -49,6 +49,13 @@ class SqliteTransaction final : public StoreTransaction {
     Result<std::optional<ApiKeyRow>> find_api_key(std::string const& id) override;
     Result<std::vector<ApiKeyRow>> list_api_keys() override;
     Result<bool> revoke_api_key(std::string const& id, Time now) override;
+    Result<bool> mark_api_key_leaked(std::string const& id, Time now) override;
+
+    Result<void> insert_capability(CapabilityRow const& row) override;
+    Result<std::vector<CapabilityRow>> list_capabilities() override;
+    Result<bool> revoke_capability(std::string const& id, Time now) override;
+    Result<bool> mark_capability_leaked(std::string const& id, Time now) override;
+    Result<std::size_t> delete_capabilities_ended_before(Time moment) override;
 
     Result<std::vector<KeyRow>> list_keys() override;
     Result<void> put_key(KeyRow const& row) override;

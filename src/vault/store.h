@@ -45,7 +45,21 @@ struct ApiKeyRow {
     std::optional<Time> not_after;
     std::string mac;  // C.5: keyed BLAKE2b over id, tenant, rights, not_after, secret
     Time created_at{};
-    std::optional<Time> revoked_at;
+    std::optional<Time> revoked_at = {};
+    std::optional<Time> leaked_at = {};  // it stood in an address (T49)
+};
+
+struct CapabilityRow {
+    std::string id;  // 16 hex digits
+    ConnectionId connection;
+    std::string name;
+    std::string methods;  // comma separated, sorted; empty: any
+    std::string paths;    // one a line, sorted; empty: any
+    std::optional<Time> not_after;
+    std::string mac;  // C.5: keyed BLAKE2b over all of the above but the name, and the secret
+    Time created_at{};
+    std::optional<Time> revoked_at = {};
+    std::optional<Time> leaked_at = {};
 };
 
 struct KeyRow {  // C.4
@@ -132,10 +146,9 @@ struct ConnectionFilter {
 struct DueQuery {
     Time now{};
     std::size_t limit = 0;
-    std::vector<std::string> but_workspaces =
-        {};  // whose door is closed, or that have enough to do
-    std::optional<std::vector<RegistrationId>> registrations =
-        {};  // only of these; nullopt: of any
+    // Whose door is closed, or that have enough to do.
+    std::vector<std::string> but_workspaces = {};
+    std::optional<std::vector<RegistrationId>> registrations = {};  // only of these; nullopt: any
 };
 
 // An outage is over: what it left overdue is not to come all at once (D.9).
@@ -173,8 +186,8 @@ class StoreTransaction {
     virtual Result<std::vector<Connection>> connections_with_intent_of(std::string const& node) = 0;
     // Re-consent: a new family with new tokens replaces the row's, whatever state it was in.
     virtual Result<bool> replace_family(Connection const& row, std::uint64_t family_expected) = 0;
-    virtual Result<bool> disconnect(ConnectionId const& id,
-                                    Time now) = 0;  // wipes the sealed tokens
+    // Wipes the sealed tokens and revokes the connection's capabilities.
+    virtual Result<bool> disconnect(ConnectionId const& id, Time now) = 0;
 
     virtual Result<std::optional<Connection>> claim(
         ClaimRequest const& request) = 0;  // the row after the claim
@@ -196,6 +209,14 @@ class StoreTransaction {
     virtual Result<std::optional<ApiKeyRow>> find_api_key(std::string const& id) = 0;
     virtual Result<std::vector<ApiKeyRow>> list_api_keys() = 0;
     virtual Result<bool> revoke_api_key(std::string const& id, Time now) = 0;
+    virtual Result<bool> mark_api_key_leaked(std::string const& id, Time now) = 0;
+
+    virtual Result<void> insert_capability(CapabilityRow const& row) = 0;
+    virtual Result<std::vector<CapabilityRow>> list_capabilities() = 0;  // oldest first
+    virtual Result<bool> revoke_capability(std::string const& id, Time now) = 0;
+    virtual Result<bool> mark_capability_leaked(std::string const& id, Time now) = 0;
+    // Those whose life or revocation lies before it.
+    virtual Result<std::size_t> delete_capabilities_ended_before(Time moment) = 0;
 
     virtual Result<std::vector<KeyRow>> list_keys() = 0;
     virtual Result<void> put_key(KeyRow const& row) = 0;  // inserts or replaces

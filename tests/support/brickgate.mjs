@@ -152,7 +152,7 @@ export class Gateway {
   async api(method, path, body) {
     this.apiKey ??= await this.key();
     const answer = await fetch(this.url + path, {
-      method, redirect: 'manual', headers: { authorization: `Bearer ${this.apiKey}` }, body: body && JSON.stringify(body),
+      method, redirect: 'manual', headers: { authorization: `Bearer ${this.apiKey}`, ...(body && { 'content-type': 'application/json' }) }, body: body && JSON.stringify(body),
     });
     const document = await answer.json();
     const complaint = contract.complaint(method, path, answer.status, document);

@@ -51,11 +51,13 @@ export const exposers = [
   'src/oauth/client_auth.cpp',      // the client secret into a request
   'src/oauth/metadata.cpp',         // answers are secrets until they are read
   'src/oauth/oauth_error.cpp',
+  'src/oauth/principal_credential.cpp',  // a service principal's secrets, packed for the vault
   'src/oauth/pkce.cpp',             // the verifier's hash
   'src/oauth/token_endpoint.cpp',   // codes and tokens into a request, tokens out of an answer
   'src/databricks/endpoints.cpp',
   'src/net/curl_transfer.cpp',      // bodies and headers onto the wire
   'src/connect/authorize_probe.cpp',
+  'src/proxy/proxy_call.cpp',       // a fresh token onto the wire
   'src/connect/discovery.cpp',
   'src/connect/login.cpp',          // the browser's cookie, hashed
   'src/connect/login_complete.cpp',
@@ -64,6 +66,7 @@ export const exposers = [
   'src/tokens/refresh_drive.cpp',
   'src/tokens/token_cache.cpp',     // sealing, opening
   'src/vault/api_keys.cpp',
+  'src/vault/capabilities.cpp',
   'src/vault/key_arena.cpp',
   'src/vault/keyring.cpp',
   'src/vault/record.cpp',
@@ -72,6 +75,8 @@ export const exposers = [
   'src/vault/vault.cpp',
   'src/server/api.cpp',             // where a caller is given its token
   'src/server/api_admin.cpp',       // a new key, shown once; the terminal's cookie
+  'src/server/capabilities_api.cpp', // likewise a new capability
+  'src/server/metadata_service.cpp', // where an SDK is given its token
   'src/server/cookies.cpp',
   'src/server/token_watch_routes.cpp',  // where a caller is given its next token
 ];

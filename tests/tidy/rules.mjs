@@ -26,9 +26,9 @@ const arrowRule = {
   }),
   trips: [
     cpp('src/base/a.cpp', '#include "net/task.h"\n'),
-    cpp('src/vault/a.cpp', '#include "oauth/jose.h"\n'),
     cpp('src/net/a.cpp', '#include <vault/store.h>\n'),
     cpp('src/sandbox/a.cpp', '#  include  <brickgate/config.h>\n'),
+    cpp('src/vault/a.cpp', '#include "oauth/jose.h"\n'),
     cpp('src/sandbox/a.h', '#include "vault/vault.h"\n'),
     cpp('src/connect/a.h', '  #  include "tokens/refresher.h"\n'),
     cpp('src/app/a.h', '#include "cli/command.h"\n'),

@@ -216,6 +216,7 @@ TEST(Gateway, elsewhere_programs_have_their_own_listener_and_browsers_no_api) {
     auto flags = on_free_port();
     flags["server.listen"] = "0.0.0.0:" + std::to_string(port_in(flags["server.listen"]));
     flags["server.public_url"] = "https://gate.example.com";
+    flags["tls.terminated_upstream"] = "true";
     Running gateway(folder / "data", flags);
     ASSERT_FALSE(gateway.error()) << gateway.error()->message();
     auto const open = gateway->listen_address();

@@ -12,11 +12,12 @@ namespace {
 std::string const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl";
 std::string const personal = "dapi0123456789abcdef0123456789abcdef";
 std::string const api_key = "bg_0123456789abcdef_aB3-secret.part";
+std::string const capability = "bgc_0123456789abcdef_aB3-secret.part";
 
 TEST(Redact, T64_tokens_are_blanked_wherever_they_stand) {
     for (auto const& token :
          {std::string("doau1234abcd"), std::string("dose-x_9"), personal, personal + "-2", jwt,
-          std::string("eyJhbGciOiJub25lIn0.e30."), api_key}) {
+          std::string("eyJhbGciOiJub25lIn0.e30."), api_key, capability}) {
         EXPECT_EQ(redact(token), "[redacted]");
         EXPECT_EQ(redact("before " + token + " after"), "before [redacted] after");
         EXPECT_EQ(redact(token + " " + token), "[redacted] [redacted]");
@@ -39,18 +40,35 @@ TEST(Redact, T64_values_of_secret_parameters_are_blanked) {
 }
 
 TEST(Redact, what_is_no_token_is_left) {
-    for (auto const* const text :
-         {"", "a dose of dap", "doau", "doau doau", "dapi0123",
-          "dapi0123456789ABCDEF0123456789ABCDEF", "eyJ", "eyJ.a.b", "eyJx.y", "eyJx..y", "bg_0123",
-          "bg_0123456789abcdef", "bg_0123456789abcdef_", "bg_0123456789abcdef_ x", "the code was 7",
-          "code = 7", "a decoder", "[redacted]"}) {
+    for (auto const* const text : {"",
+                                   "a dose of dap",
+                                   "doau",
+                                   "doau doau",
+                                   "dapi0123",
+                                   "dapi0123456789ABCDEF0123456789ABCDEF",
+                                   "eyJ",
+                                   "eyJ.a.b",
+                                   "eyJx.y",
+                                   "eyJx..y",
+                                   "bg_0123",
+                                   "bg_0123456789abcdef",
+                                   "bg_0123456789abcdef_",
+                                   "bg_0123456789abcdef_ x",
+                                   "bgc_",
+                                   "bgc_0123456789abcde_x",
+                                   "bgcbg_",
+                                   "the code was 7",
+                                   "code = 7",
+                                   "a decoder",
+                                   "[redacted]"}) {
         EXPECT_EQ(redact(text), text);
     }
 }
 
 TEST(Redact, T64_again_changes_nothing_and_leaves_no_canary) {
     for (auto const& row : read_table("hostile_texts.json", 60)) {
-        auto const text = text_of(row) + "code=doaucanary9 " + jwt + text_of(row) + api_key;
+        auto const text = text_of(row) + "code=doaucanary9 " + jwt + text_of(row) + api_key +
+                          text_of(row) + "/m/" + capability;
         auto const once = redact(text);
         EXPECT_EQ(redact(once), once);
         EXPECT_EQ(once.find("canary9"), std::string::npos);

@@ -92,7 +92,11 @@ TEST(Arguments, wrong_typing_is_64_with_a_word_about_it) {
              {{"connections", "show"}, "id"},
              {{"api-keys", "create", "--name", "x"}, "--rights"},
              {{"api-keys", "create", "--name", "x", "--rights", "admin", "--expires-in", "0"},
-              "expires-in"}}) {
+              "expires-in"},
+             {{"capabilities"}, "subcommand"},
+             {{"capabilities", "create"}, "--connection"},
+             {{"capabilities", "create", "--connection", "x", "--expires-in", "-1"}, "expires-in"},
+             {{"capabilities", "revoke"}, "id"}}) {
         auto const outcome = program(row.words);
         EXPECT_EQ(outcome.code, 64) << ::testing::PrintToString(row.words);
         EXPECT_THAT(outcome.err, HasSubstr(row.said));
@@ -124,7 +128,8 @@ TEST(Arguments, a_bad_configuration_is_78_for_every_command_that_reads_it) {
              {"token", "--config", "/nowhere.toml"},
              {"login", "x.cloud.databricks.com", "--config", "/nowhere.toml"},
              {"connections", "list", "--config", "/nowhere.toml"},
-             {"api-keys", "list", "--config", "/nowhere.toml"}}) {
+             {"api-keys", "list", "--config", "/nowhere.toml"},
+             {"capabilities", "list", "--config", "/nowhere.toml"}}) {
         auto const outcome = program(words);
         EXPECT_EQ(outcome.code, 78) << ::testing::PrintToString(words) << outcome.err;
     }

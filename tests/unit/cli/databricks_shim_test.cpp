@@ -83,7 +83,7 @@ TEST(Ask, hands_on_what_the_gateway_said) {
     EXPECT_EQ(answer.error().code(), ErrorCode::refresh_pending);
     EXPECT_EQ(answer.error().message(), "Soon.");
     EXPECT_EQ(answer.error().hint(), "Wait.");
-    EXPECT_EQ(answer.error().retry_after(), Seconds(7));
+    EXPECT_EQ(answer.error().retry_after(), std::chrono::seconds(7));
 }
 
 TEST(ShimToken, never_goes_to_another_host) {

@@ -126,6 +126,7 @@ std::vector<Refused> smuggling() {
         {"chunk extension of 300 bytes",
          chunked + "\r\n1;a=" + std::string(300, 'b') + "\r\na\r\n0\r\n\r\n"},
         {"Content-Length as trailer", chunked + "\r\n0\r\nContent-Length: 5\r\n\r\n"},
+        {"folded trailer", chunked + "\r\n1\r\na\r\n0\r\nX: a\r\n b\r\n\r\n"},
         {"unknown expectation", post + "Expect: the-unexpected\r\nContent-Length: 0\r\n\r\n"},
     };
 }
@@ -141,6 +142,23 @@ TEST(RequestParser, T39_what_two_parsers_could_read_differently_is_refused) {
             EXPECT_EQ(parsed.fault, ErrorCode::invalid_request) << row.why;
         }
     }
+}
+
+TEST(RequestParser, T39_trailers_are_dropped_within_measure) {
+    std::string const start =
+        "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n";
+    auto const with_trailers = [&](std::size_t count) {
+        std::string bytes = start;
+        for (std::size_t i = 0; i < count; ++i) {
+            bytes += "X-Trailer: " + std::string(89, 'y') + "\r\n";
+        }
+        return parse(bytes + "\r\n", 100'000);
+    };
+    std::size_t const most = limits_.header_bytes_max / 98;  // of name and value
+    EXPECT_EQ(with_trailers(most).state, RequestParser::State::done);
+    auto const beyond = with_trailers(most + 1);
+    EXPECT_EQ(beyond.state, RequestParser::State::failed);
+    EXPECT_EQ(beyond.fault, ErrorCode::headers_too_large);
 }
 
 TEST(RequestParser, reads_requests_in_pieces_of_any_size) {

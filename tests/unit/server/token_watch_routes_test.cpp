@@ -54,7 +54,10 @@ class FakeExchange final : public Exchange {
         finished = true;
         co_return true;
     }
+    Task<bool> flush() override { co_return true; }
     void abort() override { ADD_FAILURE() << "nothing is broken here"; }
+    void when_gone(std::function<void()>) override {}
+    bool is_gone() const override { return false; }
 
     // The pieces that are events or comments.
     std::vector<std::string> blocks() const {

@@ -48,6 +48,10 @@ class Site : public World {
         router();
         return *refresher_;
     }
+    Capabilities& capabilities() {
+        router();
+        return *capabilities_;
+    }
     boost::asio::io_context& context() { return context_; }
 
     struct Question {
@@ -86,6 +90,7 @@ class Site : public World {
         registered();
         RefreshPolicy const policy;
         keys_ = std::make_unique<ApiKeys>(*vault, *keyring, clock, random);
+        capabilities_ = std::make_unique<Capabilities>(*vault, *keyring, clock, random);
         cache_ = std::make_unique<TokenCache>(random, policy);
         refresher_ = std::make_unique<Refresher>(
             Refresher::Parts{registrations, *vault, spool, http, *cache_, clock, random, timers,
@@ -97,11 +102,17 @@ class Site : public World {
             settings, login(), registered(), control, clock, random, metrics, [](auto const&) {}});
         api_ = std::make_unique<Api>(Api::Parts{settings, *vault, *refresher_, *cache_, *keys_,
                                                 login(), *revocation_, registered(), control, clock,
-                                                metrics});
+                                                metrics, *capabilities_});
         operations_ = std::make_unique<Operations>(
             Operations::Parts{metrics, *refresher_, *vault, *cache_, control});
         operations_->set_ready(true);
-        router_ = std::make_unique<Router>(make_router(settings, *pages_, *api_, *operations_));
+        capabilities_api_ = std::make_unique<CapabilitiesApi>(
+            CapabilitiesApi::Parts{*keys_, *capabilities_, control});
+        metadata_ = std::make_unique<MetadataService>(
+            MetadataService::Parts{settings, *capabilities_, *refresher_, control});
+        metadata_->set_ports({"3000"});
+        router_ = std::make_unique<Router>(
+            make_router(settings, *pages_, *api_, *operations_, *capabilities_api_, *metadata_));
     }
 
     boost::asio::io_context context_{1};
@@ -111,12 +122,15 @@ class Site : public World {
 
  private:
     std::unique_ptr<ApiKeys> keys_;
+    std::unique_ptr<Capabilities> capabilities_;
     std::unique_ptr<TokenCache> cache_;
     std::unique_ptr<Refresher> refresher_;
     std::unique_ptr<Revocation> revocation_;
     std::unique_ptr<ConnectPages> pages_;
     std::unique_ptr<Api> api_;
     std::unique_ptr<Operations> operations_;
+    std::unique_ptr<CapabilitiesApi> capabilities_api_;
+    std::unique_ptr<MetadataService> metadata_;
     std::unique_ptr<Router> router_;
 };
 

@@ -132,6 +132,17 @@ TEST_F(ApiKeysTest, T73_a_row_that_was_changed_admits_nobody) {
     EXPECT_FALSE(other_root.verify(shown(made.key)));
 }
 
+TEST_F(ApiKeysTest, T49_a_leak_is_noted_once_and_revokes_nothing) {
+    auto const made = create();
+    EXPECT_TRUE(run_task(keys_.mark_leaked(made.row.id)).value());
+    clock_.pass(Seconds(5));
+    EXPECT_FALSE(run_task(keys_.mark_leaked(made.row.id)).value());
+    EXPECT_FALSE(run_task(keys_.mark_leaked("0000000000000000")).value());
+    EXPECT_TRUE(verify(made.key));
+    ASSERT_TRUE(run_task(keys_.load()));
+    EXPECT_EQ(keys_.list().at(0).leaked_at, clock_.now() - Seconds(5));
+}
+
 TEST_F(ApiKeysTest, rights_are_those_that_exist) {
     for (auto const& rights : {std::vector<std::string>{}, {"root"}, {"token:read", "a,admin"}}) {
         auto const made = run_task(keys_.create("name", rights, std::nullopt));

@@ -10,6 +10,7 @@
 #include "support/child.h"
 #include "support/temp_folder.h"
 #include "unit/vault/store_conformance.h"
+#include "vault/schema.h"
 
 namespace brickgate::testing {
 namespace {
@@ -102,6 +103,26 @@ TEST(SqliteStore, a_database_of_a_newer_program_is_left_alone) {
     auto const store = open_sqlite_store(folder / "store.db");
     ASSERT_FALSE(store);
     EXPECT_EQ(store.error().code(), ErrorCode::data_folder_invalid);
+}
+
+TEST(SqliteStore, a_database_of_the_first_version_is_brought_up_to_date) {
+    TempFolder folder;
+    by_hand(folder / "store.db", std::string(migrations[0]) + "PRAGMA user_version = 1;");
+    by_hand(folder / "store.db",
+            "INSERT INTO api_key (id, tenant, name, rights, mac, created_at) "
+            "VALUES ('k', 'default', 'kept', 'admin', x'00', 1)");
+    auto const store = open_sqlite_store(folder / "store.db");
+    ASSERT_TRUE(store);
+    StoreJob const look = [](StoreTransaction& rows) -> Result<void> {
+        auto const keys = rows.list_api_keys().value();
+        EXPECT_EQ(keys.size(), 1U);
+        EXPECT_EQ(keys.at(0).name, "kept");
+        EXPECT_FALSE(keys.at(0).leaked_at);
+        return rows.insert_capability({});
+    };
+    EXPECT_TRUE((*store)->transact_one(look));
+    EXPECT_THAT(by_hand(folder / "store.db", "PRAGMA user_version"),
+                ::testing::ElementsAre(std::to_string(migrations.size()) + "|"));
 }
 
 TEST(SqliteStore, the_journal_is_a_write_ahead_log) {

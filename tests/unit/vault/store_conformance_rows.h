@@ -351,6 +351,119 @@ TYPED_TEST_P(StoreRows, api_keys_are_kept_and_revoked_once) {
     ASSERT_EQ(all.size(), 2U);
     EXPECT_EQ(all[0].name, "two") << "oldest first";
     EXPECT_FALSE(all[0].not_after);
+    EXPECT_FALSE(all[0].leaked_at);
+    auto const leaked = [&](std::string const& id, Time at) {
+        return this->run([&](StoreTransaction& rows) { return rows.mark_api_key_leaked(id, at); });
+    };
+    EXPECT_TRUE(leaked(second.id, now));
+    EXPECT_FALSE(leaked(second.id, now + ms)) << "the first time counts";
+    EXPECT_FALSE(leaked("ffffffffffffffff", now));
+    auto const marked =
+        this->run([&](StoreTransaction& rows) { return rows.find_api_key(second.id); });
+    EXPECT_EQ(marked->leaked_at, now);
+    EXPECT_FALSE(marked->revoked_at);
+}
+
+inline CapabilityRow sample_capability(std::string id, Connection const& of, Time created_at) {
+    CapabilityRow row;
+    row.id = std::move(id);
+    row.connection = of.id;
+    row.name = "name of " + row.id;
+    row.methods = "GET,POST";
+    row.paths = "/api/2.0/sql\n/sql/1.0";
+    row.not_after = now + Seconds(9);
+    row.mac = std::string("mac\0\xFF", 5);
+    row.created_at = created_at;
+    return row;
+}
+
+TYPED_TEST_P(StoreRows, capabilities_are_kept_marked_and_revoked_once) {
+    auto const first = sample_capability("0123456789abcdef", sample("1"), now);
+    auto second = sample_capability("1123456789abcdef", sample("2"), now - ms);
+    second.not_after.reset();
+    for (auto const& row : {first, second}) {
+        ASSERT_TRUE(
+            this->run_void([&](StoreTransaction& rows) { return rows.insert_capability(row); }));
+    }
+    EXPECT_FALSE(
+        this->run_void([&](StoreTransaction& rows) { return rows.insert_capability(first); }));
+    auto const revoke = [&](std::string const& id, Time at) {
+        return this->run([&](StoreTransaction& rows) { return rows.revoke_capability(id, at); });
+    };
+    auto const leaked = [&](std::string const& id, Time at) {
+        return this->run(
+            [&](StoreTransaction& rows) { return rows.mark_capability_leaked(id, at); });
+    };
+    EXPECT_TRUE(revoke(first.id, now));
+    EXPECT_FALSE(revoke(first.id, now + ms));
+    EXPECT_FALSE(revoke("ffffffffffffffff", now));
+    EXPECT_TRUE(leaked(first.id, now + ms));
+    EXPECT_FALSE(leaked(first.id, now + ms + ms));
+    EXPECT_FALSE(leaked("ffffffffffffffff", now));
+    this->backend_.reopen();
+    auto const all = this->run([](StoreTransaction& rows) { return rows.list_capabilities(); });
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0].id, second.id) << "oldest first";
+    EXPECT_FALSE(all[0].not_after);
+    EXPECT_FALSE(all[0].revoked_at);
+    EXPECT_FALSE(all[0].leaked_at);
+    EXPECT_EQ(all[1].connection, first.connection);
+    EXPECT_EQ(all[1].name, first.name);
+    EXPECT_EQ(all[1].methods, first.methods);
+    EXPECT_EQ(all[1].paths, first.paths);
+    EXPECT_EQ(all[1].not_after, first.not_after);
+    EXPECT_EQ(all[1].mac, first.mac);
+    EXPECT_EQ(all[1].created_at, now);
+    EXPECT_EQ(all[1].revoked_at, now);
+    EXPECT_EQ(all[1].leaked_at, now + ms);
+}
+
+TYPED_TEST_P(StoreRows, capabilities_end_with_their_connection) {
+    auto const mine = this->insert(sample("1"));
+    auto const others = this->insert(sample("2"));
+    std::vector<CapabilityRow> const rows{sample_capability("a", mine, now),
+                                          sample_capability("b", mine, now + ms),
+                                          sample_capability("c", others, now + ms + ms)};
+    for (auto const& row : rows) {
+        ASSERT_TRUE(
+            this->run_void([&](StoreTransaction& store) { return store.insert_capability(row); }));
+    }
+    ASSERT_TRUE(
+        this->run([](StoreTransaction& store) { return store.revoke_capability("b", now); }));
+    Time const later = now + Seconds(5);
+    auto const disconnect = [&](Connection const& row, Time at) {
+        return this->run([&](StoreTransaction& store) { return store.disconnect(row.id, at); });
+    };
+    ASSERT_TRUE(disconnect(mine, later));
+    EXPECT_FALSE(disconnect(mine, later + ms)) << "which changes nothing any more";
+    auto const all = this->run([](StoreTransaction& store) { return store.list_capabilities(); });
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_EQ(all[0].revoked_at, later);
+    EXPECT_EQ(all[1].revoked_at, now) << "it was revoked before";
+    EXPECT_FALSE(all[2].revoked_at);
+}
+
+TYPED_TEST_P(StoreRows, capabilities_that_ended_are_swept) {
+    auto lasting = sample_capability("a", sample(), now);
+    lasting.not_after.reset();
+    auto expired = sample_capability("b", sample(), now);
+    expired.not_after = now - ms;
+    auto just_expired = sample_capability("c", sample(), now);
+    just_expired.not_after = now;
+    auto revoked = sample_capability("d", sample(), now);
+    revoked.revoked_at = now - ms;
+    for (auto const& row : {lasting, expired, just_expired, revoked}) {
+        ASSERT_TRUE(
+            this->run_void([&](StoreTransaction& store) { return store.insert_capability(row); }));
+    }
+    EXPECT_EQ(this->run([](StoreTransaction& store) {
+        return store.delete_capabilities_ended_before(now);
+    }),
+              2U);
+    auto const left = this->run([](StoreTransaction& store) { return store.list_capabilities(); });
+    ASSERT_EQ(left.size(), 2U);
+    EXPECT_EQ(left[0].id, "a");
+    EXPECT_EQ(left[1].id, "c");
 }
 
 TYPED_TEST_P(StoreRows, keys_and_meta_are_replaced) {
@@ -448,7 +561,10 @@ REGISTER_TYPED_TEST_SUITE_P(StoreRows, a_connection_comes_back_as_it_was, a_new_
                             D9_what_an_outage_left_overdue_is_spread,
                             the_next_due_moment_respects_a_back_off, states_are_set_and_counted,
                             T01_a_login_is_taken_once, expired_logins_are_swept,
-                            api_keys_are_kept_and_revoked_once, keys_and_meta_are_replaced,
+                            api_keys_are_kept_and_revoked_once,
+                            capabilities_are_kept_marked_and_revoked_once,
+                            capabilities_end_with_their_connection,
+                            capabilities_that_ended_are_swept, keys_and_meta_are_replaced,
                             events_are_told_newest_first, a_job_that_fails_is_undone_alone,
                             a_statement_that_fails_spoils_only_its_job, no_jobs_are_no_trouble);
 

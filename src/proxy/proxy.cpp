@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/proxy.h"
+
+#include <algorithm>
+
+#include "net/bridge.h"
+#include "net/task_group.h"
+#include "proxy/proxy_call.h"
+
+namespace brickgate {
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr Milliseconds between_forced_refreshes = 60s;  // T46
+constexpr std::size_t forced_kept_max = 10'000;
+
+Task<void> stop_pool(UpstreamPool& pool) {
+    pool.stop();
+    co_return;
+}
+
+}  // namespace
+
+Proxy::Proxy(Parts parts)
+    : parts_(std::move(parts)),
+      kept_(parts_.metrics.gauge("brickgate_upstream_connections_kept",
+                                 "Idle connections to workspaces.")) {
+    for (Executor const& worker : parts_.workers) {
+        pools_.push_back(std::make_unique<UpstreamPool>(worker, parts_.upstream));
+    }
+    for (int i = 1; i < 6; ++i) {
+        by_class_[i] = &parts_.metrics.counter("brickgate_proxy_requests_total",
+                                               "Proxied requests by the answer's class.",
+                                               {{"class", std::to_string(i) + "xx"}});
+    }
+    parts_.metrics.before_exposition([this] {
+        std::size_t kept = 0;
+        for (auto const& pool : pools_) {
+            kept += pool->kept();
+        }
+        kept_.set(static_cast<double>(kept));
+    });
+}
+
+Proxy::~Proxy() = default;
+
+void Proxy::start() {
+    for (std::size_t i = 0; i < pools_.size(); ++i) {
+        spawn(parts_.workers[i], pools_[i]->sweep());
+    }
+}
+
+Task<void> Proxy::stop() {
+    for (std::size_t i = 0; i < pools_.size(); ++i) {
+        co_await run_on(parts_.workers[i], stop_pool(*pools_[i]));
+    }
+}
+
+UpstreamPool* Proxy::pool_of(Executor const& executor) const {
+    for (std::size_t i = 0; i < pools_.size(); ++i) {
+        if (parts_.workers[i] == executor) {
+            return pools_[i].get();
+        }
+    }
+    return nullptr;
+}
+
+bool Proxy::may_force_refresh(ConnectionId const& connection, std::uint64_t rejected_generation) {
+    Instant const now = parts_.clock.steady();
+    auto const is_past = [&](Forced const& forced) {
+        return now - forced.at >= between_forced_refreshes;
+    };
+    std::scoped_lock const lock(mutex_);
+    if (forced_.size() >= forced_kept_max) {
+        std::erase_if(forced_, [&](auto const& entry) { return is_past(entry.second); });
+    }
+    Forced const wanted{now, rejected_generation};
+    auto const [entry, is_new] = forced_.try_emplace(connection, wanted);
+    if (is_new || is_past(entry->second)) {
+        entry->second = wanted;
+        return true;
+    }
+    return entry->second.generation == rejected_generation;
+}
+
+void Proxy::count(int status) {
+    int const hundreds = std::clamp(status / 100, 1, 5);
+    by_class_[hundreds]->add();
+}
+
+Counter& Proxy::retries(std::string_view reason) {
+    return parts_.metrics.counter("brickgate_proxy_retries_total", "Calls made again, by reason.",
+                                  {{"reason", std::string(reason)}});
+}
+
+Task<void> Proxy::forward(Exchange& exchange, ConnectionId connection, std::string target) {
+    auto const executor = co_await boost::asio::this_coro::executor;
+    UpstreamPool* const pool = pool_of(executor);
+    if (!pool) {
+        co_return;  // not a worker of ours; the session answers 500
+    }
+    ProxyCall call(*this, *pool, exchange, std::move(connection), std::move(target));
+    co_await call.run();
+}
+
+}  // namespace brickgate

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A caller's request to its connection's workspace and the answer back, in pieces, with a fresh
+// token put in. The host comes from the connection, never from the caller (T38); what passes is
+// target_rules' and header_rules' to say, what is repeated retry_policy's, when a call may leave
+// the governor's. forward() runs on the worker executor of the exchange and touches that worker's
+// own pool of connections. Owned by the composition root; start() and stop() on the control
+// executor.
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.h"
+#include "net/metrics.h"
+#include "net/server_message.h"
+#include "net/timers.h"
+#include "net/upstream.h"
+#include "proxy/governor.h"
+#include "proxy/header_rules.h"
+#include "proxy/retry_policy.h"
+#include "tokens/token_cache.h"
+#include "tokens/token_source.h"
+
+namespace brickgate {
+
+class Proxy {
+ public:
+    struct Parts {
+        TokenCache& cache;
+        TokenSource& tokens;  // called on `control`
+        Governor& governor;
+        std::shared_ptr<UpstreamShared> upstream;
+        std::vector<Executor> workers;
+        Executor control;
+        Clock const& clock;
+        Random& random;
+        Timers& timers;
+        Metrics& metrics;
+        // Which addresses a workspace may have besides public ones.
+        std::function<EgressPolicy(std::string const& workspace)> egress;
+        RequestHeaderRules headers;
+        RetryPolicy retries;
+    };
+    explicit Proxy(Parts parts);
+    ~Proxy();
+
+    void start();
+    Task<void> stop();  // what is under way ends as broken
+
+    // Answers the exchange, whatever happens. `target`: origin form, below our own prefix.
+    Task<void> forward(Exchange& exchange, ConnectionId connection, std::string target);
+
+ private:
+    friend class ProxyCall;
+    UpstreamPool* pool_of(Executor const& executor) const;
+    // T46: at most one forced refresh of a connection in a minute, whatever upstream answers. Who
+    // was refused the same token as the one that began it may wait for what comes of it.
+    bool may_force_refresh(ConnectionId const& connection, std::uint64_t rejected_generation);
+    void count(int status);
+    Counter& retries(std::string_view reason);
+
+    Parts parts_;
+    std::vector<std::unique_ptr<UpstreamPool>> pools_;
+    std::mutex mutex_;
+    struct Forced {
+        Instant at{};
+        std::uint64_t generation = 0;  // of the token that was refused
+    };
+    std::unordered_map<ConnectionId, Forced> forced_;
+    Counter* by_class_[6] = {};
+    Gauge& kept_;
+};
+
+}  // namespace brickgate

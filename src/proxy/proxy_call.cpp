@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/proxy_call.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "net/bridge.h"
+#include "net/error_response.h"
+
+namespace brickgate {
+
+namespace {
+
+using namespace std::chrono_literals;
+// What may be sent twice is kept in memory (T47).
+constexpr std::size_t replay_bytes_max = 256 * 1024;
+constexpr std::array<std::string_view, 6> methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+
+bool is_json(ServerRequest const& request) {
+    return media_type(request.header("Content-Type").value_or("")) == "application/json";
+}
+
+void append_chunk(std::string& out, std::string_view piece) {
+    char digits[16];
+    auto const end = std::to_chars(std::begin(digits), std::end(digits), piece.size(), 16).ptr;
+    out.assign(std::begin(digits), end);
+    out.append("\r\n").append(piece).append("\r\n");
+}
+
+TransportError caller_gone() {
+    return {Error(ErrorCode::request_aborted, "The caller has gone."), Sent::maybe_sent};
+}
+
+}  // namespace
+
+ProxyCall::ProxyCall(Proxy& proxy, UpstreamPool& pool, Exchange& exchange, ConnectionId connection,
+                     std::string target)
+    : proxy_(proxy),
+      parts_(proxy.parts_),
+      pool_(pool),
+      exchange_(exchange),
+      connection_(std::move(connection)),
+      raw_target_(std::move(target)),
+      method_(exchange.request().method),
+      began_(parts_.clock.steady()) {}
+
+ProxyCall::~ProxyCall() {
+    wipe(authorization_);
+    wipe(head_);
+    wipe(body_);
+}
+
+Task<void> ProxyCall::run() {
+    if (std::ranges::find(methods, method_) == methods.end()) {
+        auto response = error_response(
+            Error(ErrorCode::method_not_allowed, "Databricks' API does not take this method."));
+        response.headers.add("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE");
+        (void)co_await exchange_.answer(std::move(response));
+        co_return;
+    }
+    auto target = check_target(raw_target_);
+    if (!target) {
+        co_await refuse(target.error());
+        co_return;
+    }
+    target_ = std::move(*target);
+    bool const body_fine = co_await read_body_ahead();
+    if (!body_fine) {
+        co_return;
+    }
+    for (;;) {
+        auto const token = co_await get_token(std::nullopt);
+        if (!token) {
+            co_await refuse(token.error());
+            co_return;
+        }
+        bool const my_turn = co_await get_turn();
+        if (!my_turn) {
+            co_return;
+        }
+        attempts_ += 1;
+        Attempt made = co_await attempt();
+        Next const next = co_await judge(made);
+        if (next != Next::again) {
+            co_return;
+        }
+    }
+}
+
+// False: answered, or the caller has gone.
+Task<bool> ProxyCall::read_body_ahead() {
+    auto const length = exchange_.body_length();
+    if (length && *length > replay_bytes_max) {
+        co_return true;  // streamed, and sent once
+    }
+    for (;;) {
+        auto const piece = co_await exchange_.read_body();
+        if (!piece) {
+            if (piece.error().code() == ErrorCode::invalid_request) {
+                co_await refuse(piece.error());
+            } else {
+                exchange_.abort();
+            }
+            co_return false;
+        }
+        if (piece->empty()) {
+            body_whole_ = true;
+            break;
+        }
+        body_ += *piece;
+        if (body_.size() > replay_bytes_max) {
+            co_return true;  // chunked and long: what is here goes first
+        }
+    }
+    has_idempotency_token_ = method_ == "POST" && !body_.empty() && is_json(exchange_.request()) &&
+                             body_has_idempotency_token(body_);
+    co_return true;
+}
+
+Task<bool> ProxyCall::get_turn() {
+    std::string const path(target_.path());
+    admission_ = parts_.governor.try_admit(workspace_, method_, path, connection_.value());
+    if (!admission_) {
+        auto admitted =
+            co_await parts_.governor.admit(workspace_, method_, path, connection_.value());
+        if (!admitted) {
+            co_await refuse(admitted.error());
+            co_return false;
+        }
+        admission_ = std::move(*admitted);
+    }
+    co_return true;
+}
+
+// An expired token is never sent: the cache gives none, and the source refreshes first.
+Task<Result<void>> ProxyCall::get_token(std::optional<std::uint64_t> newer_than) {
+    wipe(authorization_);
+    auto const keep = [&](std::string_view token, std::string_view workspace,
+                          std::uint64_t generation) {
+        authorization_.assign("Authorization: Bearer ").append(token).append("\r\n");
+        workspace_ = workspace;
+        generation_ = generation;
+    };
+    Time const now = parts_.clock.now();
+    bool const in_memory =
+        !newer_than && parts_.cache.use(connection_, now, Seconds(0),
+                                        [&](CachedToken const& token, std::string_view text) {
+                                            keep(text, token.workspace, token.generation);
+                                        });
+    if (!in_memory) {
+        TokenWish wish;
+        wish.newer_than = newer_than;
+        auto task = parts_.tokens.token(connection_, wish);
+        auto const view = co_await run_on(parts_.control, std::move(task));
+        if (!view) {
+            co_return fail(view.error());
+        }
+        view->access_token.expose(
+            [&](std::string_view text) { keep(text, view->workspace, view->generation); });
+    }
+    auto origin = UpstreamOrigin::of(workspace_);
+    if (!origin) {
+        co_return fail(ErrorCode::host_misconfigured, "The connection's workspace is no address.");
+    }
+    origin_ = std::move(*origin);
+    origin_.egress = parts_.egress(workspace_);
+    co_return Result<void>{};
+}
+
+Result<void> ProxyCall::make_head() {
+    wipe(head_);
+    head_.append(method_).append(" ").append(target_.raw).append(" HTTP/1.1\r\nHost: ");
+    head_.append(origin_.authority()).append("\r\n").append(authorization_);
+    auto const appended =
+        append_request_headers(head_, exchange_.request().headers, parts_.headers);
+    if (!appended) {
+        return appended;
+    }
+    auto const length = exchange_.body_length();
+    bool const may_have_body = method_ != "GET" && method_ != "HEAD";
+    if (body_whole_ && (!body_.empty() || may_have_body)) {
+        head_ += "Content-Length: " + std::to_string(body_.size()) + "\r\n";
+    } else if (!body_whole_ && length) {
+        head_ += "Content-Length: " + std::to_string(*length) + "\r\n";
+    } else if (!body_whole_) {
+        head_ += "Transfer-Encoding: chunked\r\n";
+    }
+    head_ += "\r\n";
+    return {};
+}
+
+Task<ProxyCall::Attempt> ProxyCall::attempt() {
+    Attempt made;
+    if (auto const head = make_head(); !head) {
+        made.failure = TransportError{head.error(), Sent::not_sent};
+        co_return made;
+    }
+    auto acquired = co_await pool_.acquire(origin_, attempts_ > 1);
+    if (!acquired) {
+        made.failure = std::move(acquired.error());
+        co_return made;
+    }
+    made.connection = std::move(*acquired);
+    // A caller that leaves ends its call; while its body still comes, reading that tells.
+    exchange_.when_gone([connection = made.connection.get()] { connection->abandon(); });
+    made.failure = co_await send(*made.connection);
+    if (made.failure) {
+        co_return made;
+    }
+    exchange_.when_gone([connection = made.connection.get()] { connection->abandon(); });
+    auto head = co_await made.connection->receive_head(method_ == "HEAD");
+    if (!head) {
+        made.failure = std::move(head.error());
+        co_return made;
+    }
+    made.head = *head;
+    co_return made;
+}
+
+Task<std::optional<TransportError>> ProxyCall::send(UpstreamConnection& connection) {
+    bool const chunked = !body_whole_ && !exchange_.body_length();
+    std::string first;
+    if (chunked && !body_.empty()) {
+        append_chunk(first, body_);
+    }
+    auto const sent = co_await connection.send(head_, chunked ? first : body_);
+    if (!sent) {
+        co_return sent.error();
+    }
+    if (body_whole_ || connection.answered_early()) {
+        co_return std::nullopt;
+    }
+    co_return co_await send_rest(connection);
+}
+
+Task<std::optional<TransportError>> ProxyCall::send_rest(UpstreamConnection& connection) {
+    bool const chunked = !exchange_.body_length();
+    std::string chunk;
+    for (;;) {
+        auto const piece = co_await exchange_.read_body();
+        if (!piece) {
+            co_return caller_gone();
+        }
+        std::string_view bytes = *piece;
+        bool const last = bytes.empty();
+        if (chunked && last) {
+            bytes = "0\r\n\r\n";
+        } else if (chunked) {
+            append_chunk(chunk, bytes);
+            bytes = chunk;
+        }
+        auto const sent = co_await connection.send({}, bytes);
+        if (!sent) {
+            co_return sent.error();
+        }
+        if (last || connection.answered_early()) {
+            co_return std::nullopt;
+        }
+    }
+}
+
+}  // namespace brickgate

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// One proxied request from its header to its end: body, turn, token, attempts, answer. A part of
+// Proxy, made for one forward() and then gone; one worker executor.
+#include <expected>
+#include <optional>
+#include <string>
+
+#include "proxy/proxy.h"
+#include "proxy/target_rules.h"
+
+namespace brickgate {
+
+class ProxyCall {
+ public:
+    ProxyCall(Proxy& proxy, UpstreamPool& pool, Exchange& exchange, ConnectionId connection,
+              std::string target);
+    ~ProxyCall();
+    Task<void> run();
+
+ private:
+    // How one attempt ended: an answer whose head is there, or no answer.
+    struct Attempt {
+        UpstreamPool::Connection connection = {};
+        UpstreamHead const* head = nullptr;
+        std::string start = {};    // of a refusal's body, read ahead to be judged
+        bool start_whole = false;  // it is all of the body
+        std::optional<TransportError> failure = {};
+    };
+    enum class Next : std::uint8_t { answer, again, ended };
+
+    bool is_replayable() const { return body_whole_; }
+    Task<bool> read_body_ahead();
+    Task<bool> get_turn();
+    Task<Result<void>> get_token(std::optional<std::uint64_t> newer_than);
+    Result<void> make_head();
+    Task<Attempt> attempt();
+    Task<std::optional<TransportError>> send(UpstreamConnection& connection);
+    Task<std::optional<TransportError>> send_rest(UpstreamConnection& connection);
+    Task<void> read_refusal(Attempt& made);
+    Task<Next> judge(Attempt& made);
+    Task<Next> after_rejection(Attempt& made);
+    Task<Next> again_after(Attempt& made, std::optional<Milliseconds> server_wait);
+    Task<void> relay(Attempt made, std::optional<Milliseconds> server_wait);
+    Task<void> relay_body(Attempt& made);
+    Task<void> refuse(Error error, bool may_be_done = false);
+    std::string report_lines() const;
+
+    Proxy& proxy_;
+    Proxy::Parts& parts_;
+    UpstreamPool& pool_;
+    Exchange& exchange_;
+    ConnectionId connection_;
+    std::string raw_target_;
+    ProxyTarget target_;
+    std::string method_;
+
+    std::string body_;         // as much as may be sent twice
+    bool body_whole_ = false;  // it is all of it
+    bool has_idempotency_token_ = false;
+
+    std::string authorization_;  // "Authorization: Bearer ...\r\n"; wiped
+    std::string workspace_;
+    std::uint64_t generation_ = 0;
+    UpstreamOrigin origin_;
+    std::string head_;  // of the request as it goes upstream; wiped
+
+    std::optional<Admission> admission_;
+    Instant began_;
+    unsigned attempts_ = 0;
+    bool token_replaced_ = false;
+    std::string retried_;  // reasons, for the caller
+};
+
+}  // namespace brickgate
