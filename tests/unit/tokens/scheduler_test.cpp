@@ -12,7 +12,9 @@ class Schedule : public RefreshWorld {
  protected:
     // Looks for due connections for so long, once a second.
     void run_for(Milliseconds time) {
-        Scheduler scheduler(running(), *vault, clock, timers);
+        // It outlives what it started.
+        auto& scheduler =
+            *schedulers.emplace_back(std::make_unique<Scheduler>(running(), *vault, clock, timers));
         timers.start(scheduler.run());
         timers.pass(time);
         scheduler.stop();

@@ -250,6 +250,7 @@ class RefreshWorld : public ::testing::Test {
     std::vector<std::shared_ptr<Registration const>> registrations;
     std::unique_ptr<TokenCache> cache;
     std::unique_ptr<Refresher> refresher;
+    std::vector<std::unique_ptr<Scheduler>> schedulers;
 };
 
 }  // namespace brickgate::testing
