@@ -61,6 +61,8 @@ test('data keys open under their root, keep to their commitment, and the ring\'s
   }
   assert.equal(hex(ringMac(root, ring.version, ring.keys)), ring.mac);
   assert.notEqual(hex(ringMac(root, ring.version, ring.keys.slice(1))), ring.mac);
+  const swapped = ring.keys.map((row, i) => ({ ...row, commitment: ring.keys[1 - i].commitment }));
+  assert.equal(hex(ringMac(root, ring.version, swapped)), ring.mac_of_swapped_commitments);
   const { record, place, plain } = ring.sealed;
   assert.equal(open(bytes(record), bytes(ring.keys[0].data_key), rowPlace(place)).plain.toString(), plain);
 });
