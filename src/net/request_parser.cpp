@@ -157,7 +157,8 @@ void RequestParser::on_field_impl(Field field, string_view name, string_view val
     }
     if (saw_header_) {
         // Trailers are dropped, but not without measure.
-        trailer_bytes_ += name.size() + value.size();
+        constexpr std::size_t around = 4;  // colon, space, CRLF
+        trailer_bytes_ += name.size() + value.size() + around;
         if (trailer_bytes_ > limits_.header_bytes_max) {
             refuse(ErrorCode::headers_too_large, ec);
         }
