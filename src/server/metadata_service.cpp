@@ -25,10 +25,15 @@ constexpr std::array<std::string_view, 2> default_ports{"80", "443"};
 constexpr std::array<std::string_view, 5> proxy_headers{"Forwarded", "X-Forwarded-For",
                                                         "X-Forwarded-Host", "X-Real-IP", "Via"};
 
-bool is_browsers(std::string_view name) {
+// Every browser that has Sec-Fetch-* sends Sec-Fetch-Site. Node's fetch sends "Sec-Fetch-Mode:
+// cors" and nothing else of them.
+bool is_browsers(HeaderField const& field) {
     constexpr std::string_view fetch = "Sec-Fetch-";
-    return equals_ignoring_case(name, "Origin") ||
-           equals_ignoring_case(name.substr(0, fetch.size()), fetch);
+    if (equals_ignoring_case(field.name, "Sec-Fetch-Mode")) {
+        return field.value != "cors";
+    }
+    return equals_ignoring_case(field.name, "Origin") ||
+           equals_ignoring_case(field.name.substr(0, fetch.size()), fetch);
 }
 
 bool is_proxys(std::string_view name) {
@@ -75,7 +80,7 @@ ServerResponse token_answer(TokenView const& view, std::optional<Time> not_after
 std::optional<Error> refuse_stranger(ServerRequest const& request,
                                      std::vector<std::string> const& ports) {
     for (auto const& field : request.headers) {
-        if (is_browsers(field.name)) {
+        if (is_browsers(field)) {
             return Error(ErrorCode::browser_refused,
                          "The metadata service is for programs, not for pages in a browser.");
         }

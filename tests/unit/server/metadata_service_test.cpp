@@ -138,6 +138,10 @@ TEST_F(MetadataRoute, T56_a_page_in_a_browser_gets_nothing) {
         EXPECT_EQ(answer.status, 403) << name << ": " << value;
         EXPECT_EQ(code_of(answer), "browser_refused") << name << ": " << value;
     }
+    auto from_node = with("Sec-Fetch-Mode", "cors");
+    EXPECT_EQ(token(capability, from_node).status, 200) << "no browser sends that alone";
+    from_node.emplace_back("Sec-Fetch-Site", "same-origin");
+    EXPECT_EQ(code_of(token(capability, from_node)), "browser_refused");
 }
 
 TEST_F(MetadataRoute, T56_nobody_from_elsewhere_and_nobody_through_a_proxy) {
