@@ -553,19 +553,16 @@ TYPED_TEST_P(StoreRows, no_jobs_are_no_trouble) {
     EXPECT_TRUE(this->store().transact({}).empty());
 }
 
-REGISTER_TYPED_TEST_SUITE_P(StoreRows, a_connection_comes_back_as_it_was, a_new_row_is_nobodys,
-                            one_connection_a_person_workspace_and_subject,
-                            a_connection_is_found_by_whose_it_is, a_list_is_read_page_by_page,
-                            due_refreshes_come_shortest_life_first_and_only_those_that_can,
-                            a_scan_leaves_out_workspaces_and_takes_registrations_as_it_is_told,
-                            D9_what_an_outage_left_overdue_is_spread,
-                            the_next_due_moment_respects_a_back_off, states_are_set_and_counted,
-                            T01_a_login_is_taken_once, expired_logins_are_swept,
-                            api_keys_are_kept_and_revoked_once,
-                            capabilities_are_kept_marked_and_revoked_once,
-                            capabilities_end_with_their_connection,
-                            capabilities_that_ended_are_swept, keys_and_meta_are_replaced,
-                            events_are_told_newest_first, a_job_that_fails_is_undone_alone,
-                            a_statement_that_fails_spoils_only_its_job, no_jobs_are_no_trouble);
+REGISTER_TYPED_TEST_SUITE_P(
+    StoreRows, a_connection_comes_back_as_it_was, a_new_row_is_nobodys,
+    one_connection_a_person_workspace_and_subject, a_connection_is_found_by_whose_it_is,
+    a_list_is_read_page_by_page, due_refreshes_come_shortest_life_first_and_only_those_that_can,
+    a_scan_leaves_out_workspaces_and_takes_registrations_as_it_is_told,
+    D9_what_an_outage_left_overdue_is_spread, the_next_due_moment_respects_a_back_off,
+    states_are_set_and_counted, T01_a_login_is_taken_once, expired_logins_are_swept,
+    api_keys_are_kept_and_revoked_once, capabilities_are_kept_marked_and_revoked_once,
+    capabilities_end_with_their_connection, capabilities_that_ended_are_swept,
+    keys_and_meta_are_replaced, events_are_told_newest_first, a_job_that_fails_is_undone_alone,
+    a_statement_that_fails_spoils_only_its_job, no_jobs_are_no_trouble);
 
 }  // namespace brickgate::testing
