@@ -88,8 +88,8 @@ TEST(Event, the_data_say_who_where_and_why) {
     EXPECT_EQ(connected.at("reconnected"), true);
     EXPECT_EQ(data_of(events[0]).at("code"), "access_denied");
     EXPECT_EQ(data_of(events[3]).at("reason"), "revoked");
-    EXPECT_EQ(data_of(events[4]).at("from"), "uncertain");
-    EXPECT_EQ(data_of(events[6]).at("registration"), "reg_1");
+    EXPECT_EQ(data_of(events[5]).at("from"), "uncertain");
+    EXPECT_EQ(data_of(events[7]).at("registration"), "reg_1");
 }
 
 TEST(Event, names_with_quotes_and_line_feeds_stay_one_line_of_json) {
