@@ -164,7 +164,8 @@ void Gateway::Parts::open_server() {
                          runtime.control(),
                          clock,
                          metrics,
-                         *capabilities};
+                         *capabilities,
+                         governor.get()};
     api = std::make_unique<Api>(std::move(api_parts));
     operations = std::make_unique<Operations>(
         Operations::Parts{metrics, *refresher, *vault, *cache, runtime.control()});

@@ -44,6 +44,7 @@ class Validator {
         check_scopes();
         check_networks();
         check_redirect_uri();
+        warn_of_redirect_port();
         check_endpoints();
         check_rest();
     }
@@ -79,6 +80,7 @@ class Validator {
     void check_scopes();
     void check_networks();
     void check_redirect_uri();
+    void warn_of_redirect_port();
     void check_endpoints();
     void check_rest();
 
@@ -282,18 +284,21 @@ void Validator::check_redirect_uri() {
         return;
     }
     path.erase(0, base.size());
-    auto const port = redirect_port_mismatch(config_);
-    if (port) {
-        warn("REDIRECT_URI " + redirect + " leads to port " + *port + " of this machine, but " +
-             config_.server.listen +
-             " is listened to: unless something forwards that port, nobody comes back from a "
-             "sign-in");
-    }
     bool const taken = std::ranges::any_of(own_paths, [&](auto own) {
         return path == own || (own.size() > 1 && own.ends_with('/') && path.starts_with(own));
     });
     if (taken) {
         complain(setting, "has a path that the gateway uses itself; take /callback");
+    }
+}
+
+void Validator::warn_of_redirect_port() {
+    auto const port = redirect_port_mismatch(config_);
+    if (port) {
+        warn("REDIRECT_URI " + config_.databricks.redirect_uri + " leads to port " + *port +
+             " of this machine, but " + config_.server.listen +
+             " is listened to: unless something forwards that port, nobody comes back from a "
+             "sign-in");
     }
 }
 

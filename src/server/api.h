@@ -15,6 +15,7 @@
 namespace brickgate {
 
 class Door;
+class Governor;
 class Login;
 
 class Api {
@@ -32,6 +33,7 @@ class Api {
         Clock& clock;
         Metrics& metrics;
         Capabilities& capabilities;
+        Governor const* governor = nullptr;  // for explain: what calls wait for
     };
     explicit Api(Parts parts);
     void add_to(Router& router);

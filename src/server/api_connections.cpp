@@ -6,6 +6,7 @@
 #include "events/event.h"
 #include "net/bridge.h"
 #include "net/error_response.h"
+#include "proxy/governor.h"
 #include "server/access.h"
 #include "server/api.h"
 #include "server/api_json.h"
@@ -70,6 +71,27 @@ Result<Seconds> age_wanted(std::string_view body) {
         return fail(ErrorCode::invalid_request, "if_older_than is a number of seconds, 1 to 3600.");
     }
     return Seconds(seconds);
+}
+
+// The families of Databricks' limits that this workspace's calls met lately.
+json::array rate_limits_json(Governor const* governor, std::string const& workspace) {
+    json::array out;
+    if (!governor) {
+        return out;
+    }
+    auto const number = [](std::optional<double> const& rate) {
+        return rate ? json::value(*rate) : json::value(nullptr);
+    };
+    for (auto const& state : governor->snapshot(workspace)) {
+        out.push_back(json::object{
+            {"family", state.family},
+            {"published_per_second", number(state.published_per_second)},
+            {"current_per_second", number(state.current_per_second)},
+            {"waiting", state.waiting},
+            {"held_until", state.held_until ? json::value(to_rfc3339(*state.held_until))
+                                            : json::value(nullptr)}});
+    }
+    return out;
 }
 
 }  // namespace
@@ -145,7 +167,9 @@ Task<ServerResponse> Api::explained(ServerRequest const& request, Params params)
     }
     auto const explanation = explain(
         *row, parts_.refresher.gatekeeper().fault_of(row->registration), parts_.clock.now());
-    co_return json_answer(explanation_json(*row, explanation, events));
+    auto out = explanation_json(*row, explanation, events);
+    out["rate_limits"] = rate_limits_json(parts_.governor, row->workspace);
+    co_return json_answer(out);
 }
 
 Task<ServerResponse> Api::refresh(ServerRequest const& request, Params params) {
