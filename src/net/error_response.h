@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The one JSON shape of failure: {"error": {"code", "message", "hint", "reason"?, "retry_after"?, "docs"}}.
-// The operator's detail() is not in it. Pure; any thread.
+// The one JSON shape of failure: {"error": {"code", "message", "hint", "reason"?, "retry_after"?,
+// "docs"}}. The operator's detail() is not in it. Pure; any thread.
 #include <string_view>
 
 #include "base/error.h"
