@@ -138,6 +138,7 @@ TEST(LoadConfig, every_setting_can_be_set_in_every_place) {
         {"server.listen", "127.0.0.1:9"},
         {"server.private_listen", "127.0.0.1:10"},
         {"server.public_url", "https://gate.example.com"},
+        {"server.names", "gate.internal"},
         {"server.trusted_proxies", "10.0.0.1"},
         {"server.threads", "2"},
         {"databricks.host", "https://dbc-1.cloud.databricks.com"},
@@ -153,6 +154,8 @@ TEST(LoadConfig, every_setting_can_be_set_in_every_place) {
         {"databricks.jwks_uri", "https://dbc-1.cloud.databricks.com/oidc/jwks.json"},
         {"databricks.nonce_required", "true"},
         {"databricks.allowed_networks", "10.1.0.0/16"},
+        {"databricks.refresh_token_life", "604800"},
+        {"databricks.session_life", "2592000"},
         {"app.name", "Acme"},
         {"app.return_to", "https://app.example.com/done?x=1"},
         {"data.dir", "/data"},
@@ -163,8 +166,26 @@ TEST(LoadConfig, every_setting_can_be_set_in_every_place) {
         {"refresh.lead_max", "600"},
         {"refresh.serve_margin", "30"},
         {"refresh.uncertain_wait", "10"},
+        {"refresh.uncertain_retry", "late"},
         {"refresh.concurrency", "4"},
+        {"refresh.rate", "20"},
+        {"refresh.host_rate", "2"},
+        {"proxy.request_headers", "X-Request-Source"},
+        {"proxy.rate_limits_file", "/etc/passwd"},
+        {"proxy.rate_mode", "report"},
+        {"proxy.queue_max", "5"},
+        {"proxy.attempts_max", "2"},
+        {"proxy.retry_time_max", "30"},
+        {"proxy.answer_timeout", "120"},
         {"limits.logins_max", "50"},
+        {"limits.requests_per_key", "10"},
+        {"limits.requests_per_address", "20"},
+        {"limits.connections_max", "100"},
+        {"limits.connections_per_address_max", "10"},
+        {"limits.watchers_max", "30"},
+        {"tls.cert_file", "/etc/passwd"},
+        {"tls.key_file", "/etc/passwd"},
+        {"tls.terminated_upstream", "true"},
         {"tls.ca_file", "/etc/passwd"},
         {"tls.proxy", "http://proxy.corp.example:3128"},
         {"log.level", "debug"},
@@ -364,7 +385,9 @@ TEST_F(InFolder, a_wide_dotenv_is_warned_about_only_if_it_holds_a_secret) {
 }
 
 TEST_F(InFolder, a_wide_file_with_a_secret_is_warned_about) {
-    write("brickgate.toml", "[databricks]\nclient_id = \"a\"\nclient_secret = \"b\"\n", 0644);
+    write("brickgate.toml",
+          "[databricks]\nclient_id = \"a\"\nclient_secret = \"b\"\nhosts = [\".corp.example\"]\n",
+          0644);
     EXPECT_THAT(must_load(must_read()).warnings,
                 ElementsAre(HasSubstr("chmod 600 brickgate.toml")));
     chmod("brickgate.toml", 0600);
