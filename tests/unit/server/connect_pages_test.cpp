@@ -55,7 +55,8 @@ TEST_F(Connect, the_button_of_a_fixed_workspace_carries_them_too) {
     fix_workspace();
     auto const page = get("/?subject=a%26b&return_to=" + app_encoded);
     EXPECT_EQ(page.status, 200);
-    EXPECT_THAT(page.body, HasSubstr("href=\"/auth?subject=a%26b&amp;return_to=" + app_encoded));
+    EXPECT_THAT(page.body,
+                HasSubstr("href=\"/auth?subject&#61;a%26b&amp;return_to&#61;" + app_encoded));
 }
 
 TEST_F(Connect, T21_a_way_back_that_is_not_listed_ends_every_way_before_anything_is_shown) {
@@ -129,8 +130,8 @@ TEST_F(Connect, try_again_knows_who_and_where_if_this_browser_began_it) {
     auto const page = get(location_of(denied));
     EXPECT_EQ(code_on(page), "access_denied");
     EXPECT_THAT(page.body,
-                HasSubstr("href=\"/?workspace=https%3A%2F%2Fdbc-a.cloud.databricks.com&amp;"
-                          "subject=user-7\">Try again"));
+                HasSubstr("href=\"/?workspace&#61;https%3A%2F%2Fdbc-a.cloud.databricks.com&amp;"
+                          "subject&#61;user-7\">Try again"));
 
     auto const again = get("/auth?workspace=dbc-a.cloud.databricks.com&subject=user-7");
     std::string const second = query_field(location_of(again), "state");
