@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A workspace's answer (T39, T41): whatever comes, in whatever pieces, it is one answer, a broken
-// one, or refused, and always the same of the three; and no field holds what ends a line.
+// A workspace's answer (T39, T41): whatever comes, in whatever pieces, it is one whole answer,
+// always the same, or it is none (a broken one and a refused one are told apart by how much has
+// come); and no field holds what ends a line.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -21,7 +22,6 @@ void require(bool holds) {
 }
 
 struct Seen {
-    bool refused = false;
     bool whole = false;
     int status = 0;
     std::string body;
@@ -37,9 +37,7 @@ Seen read(std::string const& bytes, std::size_t step, bool to_head) {
         std::vector<std::string_view> pieces;
         auto const used = parser.feed(rest, pieces);
         if (!used) {
-            seen.refused = true;
-            seen.body.clear();
-            return seen;
+            return {};
         }
         for (auto const piece : pieces) {
             seen.body += piece;
@@ -72,10 +70,7 @@ Seen read(std::string const& bytes, std::size_t step, bool to_head) {
         }
         require(line_ends <= parser.head().fields.size() + 8);
     }
-    if (!seen.whole) {
-        seen.body.clear();
-    }
-    return seen;
+    return seen.whole ? seen : Seen{};
 }
 
 }  // namespace
