@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rate proof: 50 connections call one workspace as fast as they may, simulated, for ten
+// The rate proof: 50 connections call one workspace as fast as they may, simulated, mostly for ten
 // minutes. After the first minute the workspace answers no 429, what it serves is within 5 % of its
 // limit, and the connections share it evenly.
 #include <gtest/gtest.h>
@@ -39,36 +39,42 @@ RateWorld world(double limit, double others_share, double fill, std::size_t gree
 
 TEST(RateProof, alone_whatever_the_phase) {
     for (double const fill : {0.0, 0.5, 1.0}) {
-        for (std::size_t const greedy : {0U, 100U}) {
-            expect_proof(world(20, 0, fill, greedy, 1));
-        }
+        expect_proof(world(20, 0, fill, 0, 1));
     }
-    expect_proof(world(100, 0, 0, 200, 2));
+}
+
+TEST(RateProof, alone_and_with_a_greedy_connection) {
+    for (double const limit : {20.0, 100.0}) {
+        RateWorld greedy = world(limit, 0, 0, 200, 2);
+        greedy.time = 4min;
+        expect_proof(greedy);
+    }
 }
 
 TEST(RateProof, beside_another_client) {
+    std::uint64_t seed = 1;
     for (double const others : {0.05, 0.1, 0.2}) {
         for (double const fill : {0.0, 0.5, 1.0}) {
-            for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-                expect_proof(world(20, others, fill, 0, seed));
-            }
+            expect_proof(world(20, others, fill, 0, seed));
+            seed += 1;
         }
     }
 }
 
 TEST(RateProof, beside_another_client_and_with_a_greedy_connection) {
     for (double const others : {0.05, 0.2}) {
-        for (double const fill : {0.0, 0.5, 1.0}) {
-            expect_proof(world(20, others, fill, 100, 1));
-        }
+        expect_proof(world(20, others, 0.5, 100, 1));
     }
-    expect_proof(world(100, 0.2, 0.5, 200, 2));
+    RateWorld quick = world(100, 0.2, 0.5, 200, 2);
+    quick.time = 4min;
+    expect_proof(quick);
 }
 
 TEST(RateProof, beside_another_client_whose_calls_come_at_random) {
-    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 2; ++seed) {
         RateWorld uneven = world(100, 0.1, 0.5, 0, seed);
         uneven.others_evenly = false;
+        uneven.time = 4min;
         expect_proof(uneven);
     }
 }
@@ -84,20 +90,20 @@ TEST(RateProof, finds_a_limit_that_is_lower_than_published) {
     }
 }
 
-// Now and then it must try for more, or a limit that is free again would stay unused: at most a
-// handful of calls every ten minutes, then every twenty, forty, sixty.
+// Now and then it must try for more, or a limit that is free again would stay unused: a handful of
+// calls after ten minutes, then after twenty, forty, sixty.
 TEST(RateProof, tries_for_more_seldom) {
     RateWorld long_run = world(20, 0.5, 0.5, 0, 1);
-    long_run.time = 3h;
+    long_run.time = 1h;
     RateOutcome const outcome = RateSimulation(long_run).run();
-    EXPECT_LE(outcome.refused_after(1min), 10);
-    EXPECT_GT(outcome.refused_after(1min), 0);
+    EXPECT_EQ(outcome.refused_after(1min), outcome.refused_after(9min));
+    EXPECT_LE(outcome.refused_after(1min), 6);
+    EXPECT_GE(outcome.refused_after(1min), 2);
     EXPECT_GT(outcome.per_second_after_first_minute(), 0.95 * 20);
 }
 
-// Without the governor's adaptation the other client's part would be refused for ever: the
-// simulated server does refuse.
-TEST(RateProof, the_server_does_refuse) {
+// The proof's own instruments.
+TEST(RateProof, the_server_does_refuse_and_the_index_does_fall) {
     testing::LimitedServer server(20, 20, 1);
     int served = 0;
     for (int i = 0; i < 100; ++i) {

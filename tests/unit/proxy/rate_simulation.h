@@ -94,6 +94,9 @@ class RateSimulation {
           limiter_({.families = {{.per_second = world.published,
                                   .burst = std::max(1.0, world.published / 2)}}}),
           engine_(world.seed) {
+        for (std::size_t i = 0; i < world.connections; ++i) {
+            names_.push_back("connection " + std::to_string(i));
+        }
         outcome_.served.assign(world.connections, 0);
         outcome_.served_a_minute.assign(
             static_cast<std::size_t>(world.time / std::chrono::minutes(1)), 0);
@@ -143,8 +146,8 @@ class RateSimulation {
     }
 
     void call(std::size_t connection) {
-        auto const answer = limiter_.acquire({"w", 0}, std::to_string(connection), now_,
-                                             now_ + std::chrono::seconds(30));
+        auto const answer =
+            limiter_.acquire({"w", 0}, names_[connection], now_, now_ + std::chrono::seconds(30));
         if (answer.verdict == RateLimiter::Verdict::granted) {
             send(connection, now_);
         } else if (answer.verdict == RateLimiter::Verdict::refused) {
@@ -213,6 +216,7 @@ class RateSimulation {
     LimitedServer server_;
     RateLimiter limiter_;
     std::mt19937_64 engine_;
+    std::vector<std::string> names_;
     std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
     std::uint64_t order_ = 0;
     Instant now_{};

@@ -105,19 +105,21 @@ class WatchRoutes : public RefreshWorld {
         watch.stop();
         timers.pass(0ms);
     }
-    std::unique_ptr<FakeExchange> ask(std::string target,
-                                      std::vector<std::pair<std::string, std::string>> headers = {},
-                                      ListenerKind listener = ListenerKind::local_socket) {
-        auto out = std::make_unique<FakeExchange>(std::move(target), std::move(headers), listener);
+    FakeExchange* ask(std::string target,
+                      std::vector<std::pair<std::string, std::string>> headers = {},
+                      ListenerKind listener = ListenerKind::local_socket) {
+        exchanges.push_back(
+            std::make_unique<FakeExchange>(std::move(target), std::move(headers), listener));
+        auto* const out = exchanges.back().get();
         EXPECT_TRUE(streams.takes(out->request()));
         timers.start(streams.handle(*out));
         return out;
     }
-    std::unique_ptr<FakeExchange> poll(Connection const& row, std::string query) {
+    FakeExchange* poll(Connection const& row, std::string query) {
         return ask("/v1/connections/" + row.id.value() + "/token?" + std::move(query));
     }
-    std::unique_ptr<FakeExchange> events(
-        Connection const& row, std::vector<std::pair<std::string, std::string>> headers = {}) {
+    FakeExchange* events(Connection const& row,
+                         std::vector<std::pair<std::string, std::string>> headers = {}) {
         return ask("/v1/connections/" + row.id.value() + "/token/events", std::move(headers));
     }
     void rotate(Connection const& row) {
@@ -142,11 +144,13 @@ class WatchRoutes : public RefreshWorld {
     std::unique_ptr<ApiKeys> keys;
     std::unique_ptr<TokenWatchRoutes> routes;
     Streams streams;
+    std::vector<std::unique_ptr<FakeExchange>>
+        exchanges;  // they end with their handlers, at the end
 };
 
 TEST_F(WatchRoutes, a_poll_ends_with_the_next_token) {
     auto const row = connect("first", host_a, 2h);
-    auto const asked = poll(row, "wait=1");
+    auto const* const asked = poll(row, "wait=1");
     timers.pass(30s);
     EXPECT_FALSE(asked->finished);
     EXPECT_EQ(watch.watchers(), 1U);
@@ -169,10 +173,11 @@ TEST_F(WatchRoutes, who_is_behind_has_it_at_once_and_a_daemon_that_has_just_star
 
 TEST_F(WatchRoutes, nothing_in_time_is_an_empty_answer) {
     auto const row = connect("first", host_a, 2h);
-    auto const usual = poll(row, "wait=1");
-    auto const brief = poll(row, "wait=1&timeout=3");
-    auto const now = poll(row, "wait=1&timeout=0");
-    auto const longest = poll(row, "wait=1&timeout=300");
+    auto const* const usual = poll(row, "wait=1");
+    auto const* const brief = poll(row, "wait=1&timeout=3");
+    auto const* const now = poll(row, "wait=1&timeout=0");
+    auto const* const longest = poll(row, "wait=1&timeout=300");
+    timers.pass(0ms);
     EXPECT_EQ(now->status, 204);
     timers.pass(3s);
     EXPECT_EQ(brief->status, 204);
@@ -190,7 +195,7 @@ TEST_F(WatchRoutes, nothing_in_time_is_an_empty_answer) {
 TEST_F(WatchRoutes, a_poll_that_wants_more_life_starts_the_refresh) {
     auto const row = connect("first", host_a, 1h);
     timers.pass(35min);
-    auto const asked = poll(row, "wait=1&min_valid=1700");
+    auto const* const asked = poll(row, "wait=1&min_valid=1700");
     timers.pass(1s);
     EXPECT_EQ(asked->status, 200);
     EXPECT_THAT(asked->text, HasSubstr(R"("generation":2)"));
@@ -202,7 +207,7 @@ TEST_F(WatchRoutes, odd_questions_are_refused) {
          {"wait=", "wait=x", "wait=-1", "wait=1e3", "wait=99999999999999999999", "wait=1&timeout=x",
           "wait=1&timeout=", "wait=1&timeout=-1", "wait=1&timeout=301", "wait=1&min_valid=x",
           "wait=%zz"}) {
-        auto const asked = poll(row, query);
+        auto const* const asked = poll(row, query);
         EXPECT_EQ(asked->status, 400) << query;
         EXPECT_EQ(asked->code(), "invalid_request") << query;
     }
@@ -250,12 +255,12 @@ TEST_F(WatchRoutes, only_these_paths_are_taken_and_never_from_the_public_listene
 
 TEST_F(WatchRoutes, too_many_watchers_are_told_when_to_come_again) {
     auto const row = connect("first", host_a, 2h);
-    std::vector<std::unique_ptr<FakeExchange>> waiting;
+    std::vector<FakeExchange*> waiting;
     for (int i = 0; i < 2; ++i) {
         waiting.push_back(poll(row, "wait=1"));
         waiting.push_back(events(row));
     }
-    for (auto const& refused : {poll(row, "wait=1"), events(row)}) {
+    for (auto const* const refused : {poll(row, "wait=1"), events(row)}) {
         EXPECT_EQ(refused->status, 503);
         EXPECT_EQ(refused->code(), "overloaded");
         EXPECT_EQ(refused->retry_after, "5");
@@ -266,8 +271,8 @@ TEST_F(WatchRoutes, too_many_watchers_are_told_when_to_come_again) {
 
 TEST_F(WatchRoutes, a_grant_that_ends_ends_all_who_wait_for_it) {
     auto const row = connect("first", host_a, 2h);
-    auto const asked = poll(row, "wait=1");
-    auto const stream = events(row);
+    auto const* const asked = poll(row, "wait=1");
+    auto* const stream = events(row);
     kill_grant(row);
     EXPECT_EQ(asked->status, 409);
     EXPECT_EQ(asked->code(), "reauth_required");
@@ -281,8 +286,8 @@ TEST_F(WatchRoutes, a_grant_that_ends_ends_all_who_wait_for_it) {
 
 TEST_F(WatchRoutes, a_shutdown_lets_go_at_once) {
     auto const row = connect("first", host_a, 2h);
-    auto const asked = poll(row, "wait=1");
-    auto const stream = events(row);
+    auto const* const asked = poll(row, "wait=1");
+    auto* const stream = events(row);
     watch.stop();
     timers.pass(0ms);
     EXPECT_EQ(asked->status, 503);
@@ -295,7 +300,7 @@ TEST_F(WatchRoutes, a_shutdown_lets_go_at_once) {
 
 TEST_F(WatchRoutes, events_bring_the_token_that_is_and_each_that_follows) {
     auto const row = connect("first", host_a, 2h);
-    auto const stream = events(row);
+    auto* const stream = events(row);
     EXPECT_EQ(stream->status, 200);
     EXPECT_THAT(stream->header, HasSubstr("Content-Type: text/event-stream\r\n"));
     EXPECT_THAT(stream->header, HasSubstr("Cache-Control: no-store\r\n"));
@@ -312,7 +317,7 @@ TEST_F(WatchRoutes, events_bring_the_token_that_is_and_each_that_follows) {
 TEST_F(WatchRoutes, who_comes_back_is_not_told_what_it_knows) {
     auto const row = connect("first", host_a, 2h);
     rotate(row);
-    auto const known = events(row, {{"Last-Event-ID", "2"}});
+    auto const* const known = events(row, {{"Last-Event-ID", "2"}});
     EXPECT_EQ(known->status, 200);
     EXPECT_NE(known->text, "") << "the header has left";
     EXPECT_THAT(known->text, Not(HasSubstr("event:")));
@@ -328,7 +333,7 @@ TEST_F(WatchRoutes, who_comes_back_is_not_told_what_it_knows) {
 
 TEST_F(WatchRoutes, a_stream_shows_that_it_lives) {
     auto const row = connect("first", host_a, 2h);
-    auto const stream = events(row);
+    auto* const stream = events(row);
     auto const before = stream->blocks().size();
     timers.pass(14s);
     EXPECT_EQ(stream->blocks().size(), before);
@@ -340,7 +345,7 @@ TEST_F(WatchRoutes, a_stream_shows_that_it_lives) {
 
 TEST_F(WatchRoutes, a_client_that_goes_leaves_nothing) {
     auto const row = connect("first", host_a, 2h);
-    auto const stream = events(row);
+    auto* const stream = events(row);
     EXPECT_EQ(watch.watchers(), 1U);
     stream->client_is_gone = true;
     timers.pass(15s);
@@ -351,8 +356,9 @@ TEST_F(WatchRoutes, a_key_that_was_revoked_gets_nothing_more) {
     auto const row = connect("first", host_a, 2h);
     auto const [bearer, id] = make_key({"token:read"});
     std::string const path = "/v1/connections/" + row.id.value() + "/token";
-    auto const stream = ask(path + "/events", {{"Authorization", bearer}}, ListenerKind::both);
-    auto const asked = ask(path + "?wait=1", {{"Authorization", bearer}}, ListenerKind::both);
+    auto* const stream = ask(path + "/events", {{"Authorization", bearer}}, ListenerKind::both);
+    auto const* const asked =
+        ask(path + "?wait=1", {{"Authorization", bearer}}, ListenerKind::both);
     EXPECT_EQ(stream->status, 200);
     EXPECT_TRUE(run_task(keys->revoke(id)).value());
     rotate(row);
@@ -364,7 +370,7 @@ TEST_F(WatchRoutes, a_key_that_was_revoked_gets_nothing_more) {
 
 TEST_F(WatchRoutes, trouble_that_passes_does_not_end_a_stream) {
     auto const row = connect("first", host_a, 1h);
-    auto const stream = events(row);
+    auto* const stream = events(row);
     http.answer = [](auto const&) { return refused(503, "temporarily_unavailable"); };
     timers.pass(70min);  // the token has run out meanwhile
     EXPECT_FALSE(stream->finished);
@@ -375,7 +381,7 @@ TEST_F(WatchRoutes, trouble_that_passes_does_not_end_a_stream) {
 
 TEST_F(WatchRoutes, metrics_know_how_many_wait) {
     auto const row = connect("first", host_a, 2h);
-    auto const asked = poll(row, "wait=1");
+    poll(row, "wait=1");
     EXPECT_THAT(metrics.text(), HasSubstr("brickgate_token_watchers 1"));
 }
 
