@@ -110,10 +110,11 @@ Task<Result<LoginStart>> Login::begin(std::shared_ptr<Registration const> regist
     if (!scopes) {
         co_return fail(scopes.error());
     }
-    if (wish.workspace.empty() && registration->fixed_workspace) {
-        wish.workspace = registration->fixed_workspace->origin();
-    }
-    auto const workspace = registration->hosts.admit(wish.workspace);
+    // The fixed one as it is configured, with the number that stood in its ?o=.
+    auto const& fixed = registration->fixed_workspace;
+    auto const workspace = wish.workspace.empty() && fixed
+                               ? Result<WorkspaceHost>(*fixed)
+                               : registration->hosts.admit(wish.workspace);
     if (!workspace) {
         co_return fail(workspace.error());
     }
@@ -141,6 +142,8 @@ Task<Result<LoginStart>> Login::begin(std::shared_ptr<Registration const> regist
     row.cookie_hash = cookie.expose([](std::string_view text) { return sha256(text); });
     row.registration = registration->id;
     row.workspace = workspace->origin();
+    // A workspace's own host says the same by its name, and not every link to it has the number.
+    row.workspace_id = workspace->kind() == HostKind::unified ? workspace->workspace_id() : "";
     row.issuer = (*server)->issuer;
     row.token_endpoint = (*server)->token_endpoint;
     row.jwks_uri = wants_identity ? (*server)->jwks_uri : "";

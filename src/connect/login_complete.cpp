@@ -75,6 +75,7 @@ Result<bool> was_ended_since(StoreTransaction& store, Connection const& wanted, 
         }
         bool const ended = std::ranges::any_of(*page, [&](Connection const& row) {
             return row.registration == wanted.registration &&
+                   row.workspace_id == wanted.workspace_id &&
                    row.principal.sub == wanted.principal.sub && row.state_since >= since;
         });
         if (ended || page->size() < filter.limit) {
@@ -113,6 +114,7 @@ Task<Login::Completed> Login::complete(Context context, HttpResponse answer, Tim
     }
     Connection wanted = connection_of(context.registration, context.workspace, context.subject,
                                       std::move(*principal));
+    wanted.workspace_id = context.workspace_id;
     wanted.issuer = context.issuer;
     wanted.token_endpoint = context.token_endpoint;
     wanted.scopes = granted;
@@ -158,8 +160,7 @@ Task<Result<Connection>> Login::keep_once(Connection const& wanted, TokenSet con
     std::optional<Connection> old;
     bool ended = false;
     StoreJob const look = [&](StoreTransaction& store) -> Result<void> {
-        auto found = store.find_connection_of(wanted.registration, wanted.workspace,
-                                              wanted.principal.sub, wanted.subject);
+        auto found = store.find_connection_of(wanted);
         if (!found) {
             return fail(found.error());
         }
@@ -259,7 +260,7 @@ Task<Result<Principal>> Login::from_scim(Context const& context,
         co_return fail(ErrorCode::host_denied, "This workspace is no longer served.");
     }
     for (int tries = 1;; ++tries) {
-        auto request = make_me_request(*workspace, token);
+        auto request = make_me_request(*workspace, context.workspace_id, token);
         HttpLimits limits = limits_for(*registration, request.url);
         limits.total = me_total;
         auto const answer = co_await parts_.http.send(std::move(request), std::move(limits));

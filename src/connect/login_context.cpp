@@ -14,6 +14,7 @@ Login::Context Login::Context::of(Vault::TakenLogin const& taken) {
     return {hex_encode(row.state_hash.substr(0, 16)),
             row.registration,
             row.workspace,
+            row.workspace_id,
             row.issuer,
             row.token_endpoint,
             row.jwks_uri,
@@ -28,6 +29,7 @@ Secret Login::Context::with_answer(HttpResponse const& answer) const {
     text["attempt"] = attempt;
     text["registration"] = registration.value();
     text["workspace"] = workspace;
+    text["workspace_id"] = workspace_id;
     text["issuer"] = issuer.value();
     text["token_endpoint"] = token_endpoint;
     text["jwks_uri"] = jwks_uri;
@@ -62,15 +64,11 @@ Result<Login::Context::Spooled> Login::Context::read(Secret const& spooled) {
         auto const at = [&](std::string_view key) {
             return std::string(string_at(object, key).value_or(""));
         };
-        Context context{at("attempt"),
-                        RegistrationId(at("registration")),
-                        at("workspace"),
-                        Issuer(at("issuer")),
-                        at("token_endpoint"),
-                        at("jwks_uri"),
-                        Scopes::parse(at("scopes")).value_or(Scopes()),
-                        at("subject"),
-                        at("return_to"),
+        Context context{at("attempt"),        RegistrationId(at("registration")),
+                        at("workspace"),      at("workspace_id"),
+                        Issuer(at("issuer")), at("token_endpoint"),
+                        at("jwks_uri"),       Scopes::parse(at("scopes")).value_or(Scopes()),
+                        at("subject"),        at("return_to"),
                         at("nonce")};
         return Spooled{std::move(context), std::move(*answer)};
     });

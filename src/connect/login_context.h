@@ -11,6 +11,7 @@ struct Login::Context {
     std::string attempt;  // 32 hex digits of the state's hash
     RegistrationId registration;
     std::string workspace;
+    std::string workspace_id;
     Issuer issuer;
     std::string token_endpoint;
     std::string jwks_uri;

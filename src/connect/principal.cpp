@@ -46,10 +46,15 @@ Result<void> check_access_token_hash(json::object const& claims, AccessToken con
     return {};
 }
 
-HttpRequest make_me_request(WorkspaceHost const& workspace, AccessToken const& token) {
+HttpRequest make_me_request(WorkspaceHost const& workspace, std::string const& workspace_id,
+                            AccessToken const& token) {
     HttpRequest request;
     request.url = scim_me_url(workspace);
     request.headers.add("Accept", "application/json");
+    if (!workspace_id.empty()) {  // the older name and the newer
+        request.headers.add("X-Databricks-Org-Id", workspace_id);
+        request.headers.add("X-Databricks-Workspace-Id", workspace_id);
+    }
     request.authorization = token.expose([](std::string_view text) {
         std::string value;
         value.reserve(7 + text.size());  // no reallocation leaves a copy behind

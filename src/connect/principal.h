@@ -18,7 +18,9 @@ Principal principal_of(IdTokenClaims const& claims);
 // OpenID Connect Core section 3.1.3.6: an at_hash, where there is one, is that of our access token.
 Result<void> check_access_token_hash(json::object const& claims, AccessToken const& token);
 
-HttpRequest make_me_request(WorkspaceHost const& workspace, AccessToken const& token);
+// `workspace_id`: Connection::workspace_id; a unified host must be told.
+HttpRequest make_me_request(WorkspaceHost const& workspace, std::string const& workspace_id,
+                            AccessToken const& token);
 // nullopt: this answer does not tell.
 std::optional<Principal> parse_me_response(HttpResponse const& response);
 

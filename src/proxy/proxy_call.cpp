@@ -137,17 +137,19 @@ Task<bool> ProxyCall::get_turn() {
 Task<Result<void>> ProxyCall::get_token(std::optional<std::uint64_t> newer_than) {
     wipe(authorization_);
     auto const keep = [&](std::string_view token, std::string_view workspace,
-                          std::uint64_t generation) {
+                          std::string_view workspace_id, std::uint64_t generation) {
         authorization_.assign("Authorization: Bearer ").append(token).append("\r\n");
         workspace_ = workspace;
+        workspace_id_ = workspace_id;
         generation_ = generation;
     };
     Time const now = parts_.clock.now();
     bool const in_memory =
-        !newer_than && parts_.cache.use(connection_, now, Seconds(0),
-                                        [&](CachedToken const& token, std::string_view text) {
-                                            keep(text, token.workspace, token.generation);
-                                        });
+        !newer_than &&
+        parts_.cache.use(connection_, now, Seconds(0),
+                         [&](CachedToken const& token, std::string_view text) {
+                             keep(text, token.workspace, token.workspace_id, token.generation);
+                         });
     if (!in_memory) {
         TokenWish wish;
         wish.newer_than = newer_than;
@@ -156,8 +158,9 @@ Task<Result<void>> ProxyCall::get_token(std::optional<std::uint64_t> newer_than)
         if (!view) {
             co_return fail(view.error());
         }
-        view->access_token.expose(
-            [&](std::string_view text) { keep(text, view->workspace, view->generation); });
+        view->access_token.expose([&](std::string_view text) {
+            keep(text, view->workspace, view->workspace_id, view->generation);
+        });
     }
     auto origin = UpstreamOrigin::of(workspace_);
     if (!origin) {
@@ -172,8 +175,9 @@ Result<void> ProxyCall::make_head() {
     wipe(head_);
     head_.append(method_).append(" ").append(target_.raw).append(" HTTP/1.1\r\nHost: ");
     head_.append(origin_.authority()).append("\r\n").append(authorization_);
-    auto const appended =
-        append_request_headers(head_, exchange_.request().headers, parts_.headers);
+    auto rules = parts_.headers;
+    rules.workspace_id = workspace_id_;  // the caller's own word for it is not passed (T38)
+    auto const appended = append_request_headers(head_, exchange_.request().headers, rules);
     if (!appended) {
         return appended;
     }

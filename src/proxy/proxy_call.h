@@ -61,6 +61,7 @@ class ProxyCall {
 
     std::string authorization_;  // "Authorization: Bearer ...\r\n"; wiped
     std::string workspace_;
+    std::string workspace_id_;  // of a unified host
     std::uint64_t generation_ = 0;
     UpstreamOrigin origin_;
     std::string head_;  // of the request as it goes upstream; wiped

@@ -62,6 +62,7 @@ json::object connection_json(Connection const& row) {
                                                      : json::value(to_string(row.reason));
     out["status_since"] = to_rfc3339(row.state_since);
     out["workspace"] = row.workspace;
+    out["workspace_id"] = text_or_null(row.workspace_id);
     out["subject"] = row.subject;
     out["principal"] = {{"sub", row.principal.sub},
                         {"user_name", row.principal.user_name},

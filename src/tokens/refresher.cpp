@@ -74,8 +74,9 @@ std::optional<TokenView> Refresher::cached(ConnectionId const& id, TokenWish con
 }
 
 TokenView Refresher::make_view(CachedToken const& token, std::string_view text) {
-    return {Secret::copy_of(text), token.token_type, token.expires_at, token.generation,
-            token.fingerprint,     token.scopes,     token.workspace,  token.session_only};
+    return {Secret::copy_of(text), token.token_type,   token.expires_at,
+            token.generation,      token.fingerprint,  token.scopes,
+            token.workspace,       token.session_only, token.workspace_id};
 }
 
 void Refresher::remember(Connection const& row, AccessToken const& token) {
@@ -87,7 +88,8 @@ void Refresher::remember(Connection const& row, AccessToken const& token) {
                             .generation = row.generation,
                             .issued_at = row.access_issued_at,
                             .expires_at = row.access_expires_at,
-                            .session_only = row.sealed_refresh.empty()};
+                            .session_only = row.sealed_refresh.empty(),
+                            .workspace_id = row.workspace_id};
     parts_.cache.put(row.id, known, token.secret());
 }
 

@@ -34,6 +34,7 @@ struct CachedToken {  // all but the token itself
     Time issued_at{};
     Time expires_at{};
     bool session_only = false;
+    std::string workspace_id = {};
 };
 
 class TokenCache {

@@ -22,12 +22,14 @@ struct TokenView {  // what a caller may see; never a refresh token
     std::uint64_t generation = 0;
     std::string fingerprint;  // keyed, hex
     std::string scopes;
-    std::string workspace;      // origin of the only host that this token may be sent to
-    bool session_only = false;  // no refresh token: ends with this token
+    std::string workspace;          // origin of the only host that this token may be sent to
+    bool session_only = false;      // no refresh token: ends with this token
+    std::string workspace_id = {};  // Connection::workspace_id: calls must name it
 
     TokenView clone() const {
         return {access_token.clone(), token_type, expires_at, generation,
-                fingerprint,          scopes,     workspace,  session_only};
+                fingerprint,          scopes,     workspace,  session_only,
+                workspace_id};
     }
 };
 

@@ -67,6 +67,8 @@ struct Connection {
     std::string subject;  // the app's own name for its user; may be empty
     Issuer issuer;
     std::string workspace;  // WorkspaceHost::origin(), e.g. https://dbc-a1b2.cloud.databricks.com
+    // On a unified host, which of its workspaces (facts 1.3): calls must say so. Else empty.
+    std::string workspace_id;
     std::string token_endpoint;  // same origin as the issuer unless the operator configured it
     Principal principal;
     Scopes scopes;

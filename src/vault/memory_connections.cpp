@@ -52,8 +52,7 @@ Connection* MemoryTransaction::find(Fence const& fence) {
 }
 
 Result<void> MemoryTransaction::insert_connection(Connection const& row) {
-    auto const twin =
-        find_connection_of(row.registration, row.workspace, row.principal.sub, row.subject);
+    auto const twin = find_connection_of(row);
     bool const has_twin = *twin && row.state != ConnectionState::disconnected;
     Connection fresh = row;
     fresh.intent.reset();
@@ -69,13 +68,11 @@ Result<std::optional<Connection>> MemoryTransaction::find_connection(ConnectionI
     return found == rows_.connections.end() ? std::nullopt : std::optional(found->second);
 }
 
-Result<std::optional<Connection>> MemoryTransaction::find_connection_of(
-    RegistrationId const& registration, std::string const& workspace, std::string const& sub,
-    std::string const& subject) {
+Result<std::optional<Connection>> MemoryTransaction::find_connection_of(Connection const& wanted) {
     for (auto const& [id, row] : rows_.connections) {
-        if (row.registration == registration && row.workspace == workspace &&
-            row.principal.sub == sub && row.subject == subject &&
-            row.state != ConnectionState::disconnected) {
+        if (row.registration == wanted.registration && row.workspace == wanted.workspace &&
+            row.workspace_id == wanted.workspace_id && row.principal.sub == wanted.principal.sub &&
+            row.subject == wanted.subject && row.state != ConnectionState::disconnected) {
             return row;
         }
     }

@@ -8,7 +8,7 @@
 namespace brickgate {
 
 // Times are milliseconds of Unix time; NULL is "none". Blobs are sealed records.
-inline constexpr std::array<std::string_view, 3> migrations{R"sql(
+inline constexpr std::array<std::string_view, 4> migrations{R"sql(
 CREATE TABLE connection (
   pk INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, registration TEXT NOT NULL,
   subject TEXT NOT NULL, issuer TEXT NOT NULL, workspace TEXT NOT NULL, token_endpoint TEXT NOT NULL,
@@ -64,6 +64,13 @@ CREATE TABLE capability (
   not_after INTEGER, mac BLOB NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER, leaked_at INTEGER
 ) STRICT;
 CREATE INDEX capability_of ON capability (connection);
+)sql",
+                                                            R"sql(
+ALTER TABLE connection ADD COLUMN workspace_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE login ADD COLUMN workspace_id TEXT NOT NULL DEFAULT '';
+DROP INDEX connection_of;
+CREATE UNIQUE INDEX connection_of ON connection (registration, workspace, workspace_id, sub, subject)
+  WHERE state <> 'disconnected';
 )sql"};
 
 }  // namespace brickgate

@@ -15,7 +15,7 @@ inline std::string const connection_columns =
     "access_issued_at, access_expires_at, refresh_expires_at, session_ends_at, refresh_due_at, "
     "next_attempt_at, fail_count, last_error, lease_node, lease_epoch, lease_until, intent_node, "
     "intent_boot, intent_attempt, intent_generation, intent_at, presented, last_attempt, "
-    "same_refresh_token_count, created_at, updated_at ";
+    "same_refresh_token_count, created_at, updated_at, workspace_id ";
 
 // Ends intent and lease.
 inline std::string const no_intent =

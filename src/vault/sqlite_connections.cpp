@@ -65,6 +65,7 @@ Connection read_connection(Row& row) {
     c.same_refresh_token_count = static_cast<unsigned>(row.integer());
     c.created_at = row.time();
     c.updated_at = row.time();
+    c.workspace_id = row.text();
     return c;
 }
 
@@ -73,7 +74,7 @@ Result<void> SqliteTransaction::insert_connection(Connection const& c) {
     static std::string const sql =
         "INSERT INTO connection (" + connection_columns +
         ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'',?,NULL,NULL,NULL,"
-        "NULL,NULL,NULL,0,?,?,?,?)";
+        "NULL,NULL,NULL,0,?,?,?,?,?)";
     return ignore_count(database_.run(
         sql, c.id.value(), c.tenant, c.registration.value(), c.subject, c.issuer.value(),
         c.workspace, c.token_endpoint, c.principal.sub, c.principal.user_name,
@@ -82,7 +83,7 @@ Result<void> SqliteTransaction::insert_connection(Connection const& c) {
         Blob{c.sealed_alt_refresh}, c.previous_fingerprint, c.current_fingerprint, c.token_type,
         c.access_issued_at, c.access_expires_at, c.refresh_expires_at, c.session_ends_at,
         c.refresh_due_at, c.next_attempt_at, c.fail_count, c.last_error, c.lease.epoch,
-        c.last_attempt, c.same_refresh_token_count, c.created_at, c.updated_at));
+        c.last_attempt, c.same_refresh_token_count, c.created_at, c.updated_at, c.workspace_id));
 }
 
 Result<std::optional<Connection>> SqliteTransaction::find_connection(ConnectionId const& id) {
@@ -93,17 +94,15 @@ Result<std::optional<Connection>> SqliteTransaction::find_connection(ConnectionI
     return one(done, found);
 }
 
-Result<std::optional<Connection>> SqliteTransaction::find_connection_of(
-    RegistrationId const& registration, std::string const& workspace, std::string const& sub,
-    std::string const& subject) {
+Result<std::optional<Connection>> SqliteTransaction::find_connection_of(Connection const& wanted) {
     static std::string const sql =
         "SELECT " + connection_columns +
-        "FROM connection WHERE registration = ? AND workspace = ? AND sub = ? AND subject = ? "
-        "AND state <> 'disconnected'";
+        "FROM connection WHERE registration = ? AND workspace = ? AND workspace_id = ? AND sub = ? "
+        "AND subject = ? AND state <> 'disconnected'";
     std::optional<Connection> found;
     auto const done = database_.query(
-        sql, [&](Row& row) { found = read_connection(row); }, registration.value(), workspace, sub,
-        subject);
+        sql, [&](Row& row) { found = read_connection(row); }, wanted.registration.value(),
+        wanted.workspace, wanted.workspace_id, wanted.principal.sub, wanted.subject);
     return one(done, found);
 }
 

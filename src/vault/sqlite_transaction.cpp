@@ -31,6 +31,7 @@ LoginRow read_login(Row& row) {
     login.sealed = row.text();
     login.created_at = row.time();
     login.expires_at = row.time();
+    login.workspace_id = row.text();
     return login;
 }
 
@@ -40,11 +41,12 @@ Result<void> SqliteTransaction::insert_login(LoginRow const& row) {
     return ignore_count(database_.run(
         "INSERT INTO login (state_hash, cookie_hash, registration, workspace, issuer, "
         "token_endpoint, jwks_uri, "
-        "iss_required, redirect_uri, scopes, subject, return_to, sealed, created_at, expires_at) "
-        "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "iss_required, redirect_uri, scopes, subject, return_to, sealed, created_at, expires_at, "
+        "workspace_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         Blob{row.state_hash}, Blob{row.cookie_hash}, row.registration.value(), row.workspace,
         row.issuer.value(), row.token_endpoint, row.jwks_uri, row.iss_required, row.redirect_uri,
-        row.scopes, row.subject, row.return_to, Blob{row.sealed}, row.created_at, row.expires_at));
+        row.scopes, row.subject, row.return_to, Blob{row.sealed}, row.created_at, row.expires_at,
+        row.workspace_id));
 }
 
 Result<std::optional<LoginRow>> SqliteTransaction::take_login(std::string const& state_hash) {
@@ -54,7 +56,7 @@ Result<std::optional<LoginRow>> SqliteTransaction::take_login(std::string const&
         "workspace, issuer, "
         "token_endpoint, jwks_uri, iss_required, redirect_uri, scopes, subject, return_to, sealed, "
         "created_at, "
-        "expires_at",
+        "expires_at, workspace_id",
         [&](Row& row) { found = read_login(row); }, Blob{state_hash});
     return one(done, found);
 }

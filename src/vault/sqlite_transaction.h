@@ -20,10 +20,7 @@ class SqliteTransaction final : public StoreTransaction {
 
     Result<void> insert_connection(Connection const& row) override;
     Result<std::optional<Connection>> find_connection(ConnectionId const& id) override;
-    Result<std::optional<Connection>> find_connection_of(RegistrationId const& registration,
-                                                         std::string const& workspace,
-                                                         std::string const& sub,
-                                                         std::string const& subject) override;
+    Result<std::optional<Connection>> find_connection_of(Connection const& wanted) override;
     Result<std::vector<Connection>> list_connections(ConnectionFilter const& filter) override;
     Result<std::vector<Connection>> due_connections(DueQuery const& query) override;
     Result<std::optional<Time>> next_due_at() override;

@@ -23,7 +23,8 @@ struct LoginRow {
     std::string state_hash;   // 32 bytes
     std::string cookie_hash;  // 32 bytes
     RegistrationId registration;
-    std::string workspace;  // WorkspaceHost::origin()
+    std::string workspace;     // WorkspaceHost::origin()
+    std::string workspace_id;  // Connection::workspace_id
     Issuer issuer;
     std::string token_endpoint;
     std::string jwks_uri;
@@ -172,9 +173,9 @@ class StoreTransaction {
 
     virtual Result<void> insert_connection(Connection const& row) = 0;
     virtual Result<std::optional<Connection>> find_connection(ConnectionId const& id) = 0;
-    virtual Result<std::optional<Connection>> find_connection_of(
-        RegistrationId const& registration, std::string const& workspace, std::string const& sub,
-        std::string const& subject) = 0;  // disconnected ones are not found
+    // The one of the same registration, workspace, person and subject. Disconnected ones are not
+    // found.
+    virtual Result<std::optional<Connection>> find_connection_of(Connection const& wanted) = 0;
     virtual Result<std::vector<Connection>> list_connections(ConnectionFilter const& filter) = 0;
     // Due refreshes in claimable states, those with the least life left first; next_attempt_at is
     // respected.

@@ -160,8 +160,7 @@ Task<Result<Connection>> Vault::connect(Connection wanted, NewTokens fresh,
     wanted.state_since = wanted.updated_at = wanted.created_at = now;
     std::string const new_id = "con_" + random_.hex(16);
     StoreJob const job = [&](StoreTransaction& store) -> Result<void> {
-        auto const old = store.find_connection_of(wanted.registration, wanted.workspace,
-                                                  wanted.principal.sub, wanted.subject);
+        auto const old = store.find_connection_of(wanted);
         if (!old) {
             return fail(old.error());
         }

@@ -34,6 +34,7 @@ class ScriptedHttp final : public HttpClient {
         std::string authorization;
         std::string body;
         HttpLimits limits;
+        HeaderMap headers;
 
         // The value of a form field; empty if there is none.
         std::string field(std::string_view name) const {
@@ -83,8 +84,12 @@ class ScriptedHttp final : public HttpClient {
 
     Task<HttpAnswer> send(HttpRequest request, HttpLimits limits) override {
         auto const plain = [](std::string_view text) { return std::string(text); };
-        Call call{request.method, request.url, request.authorization.expose(plain),
-                  request.body.expose(plain), std::move(limits)};
+        Call call{request.method,
+                  request.url,
+                  request.authorization.expose(plain),
+                  request.body.expose(plain),
+                  std::move(limits),
+                  request.headers};
         calls_.push_back(call);
         if (script_.empty()) {
             ADD_FAILURE() << "unexpected call: " << call.method << ' ' << call.url;

@@ -224,6 +224,8 @@ TEST_F(DiscoveryTest, a_unified_host_says_itself_where_its_accounts_sign_in_is) 
         auto const& row = world.store.rows().logins.begin()->second;
         EXPECT_EQ(row.issuer.value(), root);
         EXPECT_EQ(row.token_endpoint, root + "/v1/token");
+        EXPECT_EQ(row.workspace, unified);
+        EXPECT_EQ(row.workspace_id, "1234567890123456");
         for (auto const& call : world.http.calls()) {
             EXPECT_EQ(call.authorization, "");
             EXPECT_FALSE(call.limits.egress.operator_listed);

@@ -86,6 +86,7 @@ inline std::string text_of(Connection const& c) {
                                     c.subject,
                                     c.issuer.value(),
                                     c.workspace,
+                                    c.workspace_id,
                                     c.token_endpoint,
                                     c.principal.sub,
                                     c.principal.user_name,

@@ -11,6 +11,7 @@ inline LoginRow login_row(std::string const& name) {
     row.cookie_hash = std::string(31, '\xEE') + name;
     row.registration = RegistrationId("reg_" + std::string(32, 'a'));
     row.workspace = "https://ws.example";
+    row.workspace_id = "1234567890123456";
     row.issuer = Issuer("https://ws.example/oidc");
     row.token_endpoint = "https://ws.example/oidc/v1/token";
     row.jwks_uri = "https://ws.example/oidc/jwks.json";
@@ -40,6 +41,7 @@ TYPED_TEST_P(StoreRows, a_connection_comes_back_as_it_was) {
     row.last_attempt = "try0";
     row.same_refresh_token_count = 1;
     row.lease.epoch = 5;
+    row.workspace_id = "1234567890123456";
     row.principal.display_name = "Zo\xC3\xAB 'quote\" \n";
     this->insert(row);
     this->backend_.reopen();
@@ -79,10 +81,7 @@ TYPED_TEST_P(StoreRows, one_connection_a_person_workspace_and_subject) {
 TYPED_TEST_P(StoreRows, a_connection_is_found_by_whose_it_is) {
     auto const row = this->insert(sample());
     auto const look = [&](Connection const& like) {
-        return this->run([&](StoreTransaction& rows) {
-            return rows.find_connection_of(like.registration, like.workspace, like.principal.sub,
-                                           like.subject);
-        });
+        return this->run([&](StoreTransaction& rows) { return rows.find_connection_of(like); });
     };
     ASSERT_TRUE(look(row));
     EXPECT_EQ(look(row)->id, row.id);
@@ -92,6 +91,9 @@ TYPED_TEST_P(StoreRows, a_connection_is_found_by_whose_it_is) {
     other = row;
     other.workspace = "https://other.example";
     EXPECT_FALSE(look(other));
+    other = row;
+    other.workspace_id = "1234567890123456";
+    EXPECT_FALSE(look(other)) << "another workspace of the same unified host";
     other = row;
     other.principal.sub = "sub-2";
     EXPECT_FALSE(look(other));
@@ -293,6 +295,7 @@ TYPED_TEST_P(StoreRows, T01_a_login_is_taken_once) {
     EXPECT_EQ(taken->cookie_hash, row.cookie_hash);
     EXPECT_EQ(taken->registration, row.registration);
     EXPECT_EQ(taken->workspace, row.workspace);
+    EXPECT_EQ(taken->workspace_id, row.workspace_id);
     EXPECT_EQ(taken->issuer, row.issuer);
     EXPECT_EQ(taken->token_endpoint, row.token_endpoint);
     EXPECT_EQ(taken->jwks_uri, row.jwks_uri);
