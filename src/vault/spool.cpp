@@ -169,6 +169,11 @@ class FileSpool final : public Spool {
         }
         if (segment.damaged > 0) {
             path = set_aside(path, segment.damaged);
+        } else if (!segment.torn) {
+            // Nothing is added to it any more: what was promised room is given back, or every
+            // restart would cost a whole segment of disk, and of reading at the next one.
+            std::error_code ignored;
+            fs::resize_file(path, segment.used, ignored);
         }
         for (auto const& frame : segment.frames) {
             next_seq_ = std::max(next_seq_.load(), frame.seq + 1);

@@ -113,6 +113,7 @@ std::string write_frame(std::uint64_t seq, NoteFrame const& note) {
 Segment read_segment(std::string_view bytes) {
     Segment out;
     std::size_t doubtful = 0;  // damaged, unless nothing whole follows
+    std::size_t const size_before = bytes.size();
     while (bytes.size() >= frame_head_bytes) {
         Reader head(bytes.substr(0, frame_head_bytes));
         std::uint64_t const size = head.number(4);
@@ -130,6 +131,9 @@ Segment read_segment(std::string_view bytes) {
             doubtful += 1;
         }
         bytes.remove_prefix(frame_head_bytes + size);
+        if (doubtful == 0) {
+            out.used = size_before - bytes.size();
+        }
     }
     out.torn = doubtful > 0 || bytes.find_first_not_of('\0') != std::string_view::npos;
     return out;

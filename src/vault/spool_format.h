@@ -40,6 +40,7 @@ struct Segment {
     std::vector<Frame> frames;
     std::size_t damaged = 0;
     bool torn = false;
+    std::size_t used = 0;  // bytes up to the end of the last whole frame
 };
 Segment read_segment(std::string_view bytes);
 

@@ -313,6 +313,17 @@ TEST_F(SpoolTest, a_restart_keeps_what_was_committed_just_now) {
     EXPECT_THAT(files(), ::testing::IsEmpty());
 }
 
+TEST_F(SpoolTest, a_segment_of_an_earlier_run_keeps_what_it_holds_and_no_room) {
+    ASSERT_TRUE(append("1"));
+    EXPECT_EQ(std::filesystem::file_size(files().front()), small_segment);
+    reopen();
+    ASSERT_EQ(files().size(), 1U);
+    EXPECT_LT(std::filesystem::file_size(files().front()), 1024U);
+    ASSERT_TRUE(append("2"));
+    reopen();
+    EXPECT_EQ(unresolved(), (std::vector<std::string>{"1=answer", "2=answer"}));
+}
+
 TEST_F(SpoolTest, room_is_promised_in_whole_answers) {
     std::string const largest(spool::frame_bytes_max - 1024, 'x');
     std::vector<std::shared_ptr<Spool::Reservation>> held;
