@@ -310,7 +310,12 @@ TYPED_TEST_P(StoreClaims, a_back_off_of_what_was_not_spent_forgets_the_presentat
 }
 
 TYPED_TEST_P(StoreClaims, D7_a_back_off_that_does_not_count_clears_the_intent_and_nothing_else) {
-    auto const row = this->insert(sample());
+    auto blocked = sample();
+    blocked.state = ConnectionState::host_blocked;
+    blocked.fail_count = 2;
+    blocked.last_error = "host_blocked";
+    blocked.next_attempt_at = now;
+    auto const row = this->insert(blocked);
     auto const claimed = this->claim(claim_of(row)).value();
     BackOff wish{Spent::no, now + Seconds(60), "invalid_client", std::nullopt, now + ms, false};
     EXPECT_TRUE(this->back_off(fence_of(claimed), wish));
