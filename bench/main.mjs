@@ -9,10 +9,11 @@ import { promisify } from 'node:util';
 import { approve, freePort, Gateway, Jar, Process, root, Sandbox, secret, until } from '../tests/support/brickgate.mjs';
 import { bout, cpuOf, inTurn, instructionsIn, median, residentOf, spread, start } from './measure.mjs';
 import { certificate, haproxy, large, nginxProxy, small, stalled, upstream } from './proxy.mjs';
+import { whole } from './whole.mjs';
 
 const run = promisify(execFile);
 const binary = process.env.BRICKGATE_BINARY;
-const parts = { tokens, start: startUp, signin: signIn, instructions, proxy };
+const parts = { tokens, start: startUp, signin: signIn, instructions, proxy, stream };
 const args = process.argv.slice(2);
 const quick = args.includes('--quick');
 const wanted = args.filter((arg) => !arg.startsWith('--'));
@@ -218,6 +219,11 @@ async function proxy() {
     await servers.haproxy.stop();
   }
   await workspace.stop();
+}
+
+async function stream() {
+  say('Whole files through the proxy ...');
+  await whole({ bytes: quick ? 1 << 29 : 5 * 2 ** 30, row });
 }
 
 try {
