@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Five gibibytes down and up through the gateway, every byte accounted for at the far end, and the most memory it held meanwhile.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { download, echo, upload } from '../tests/support/answers.mjs';
 import { PatternCheck, patternHash, patternPiece } from '../tests/support/pattern.mjs';
 import { ProxyWorld } from '../tests/support/proxy_world.mjs';
 
@@ -42,8 +43,9 @@ async function up(world, bytes, hash) {
 export async function whole({ bytes, row }) {
   const hash = patternHash(bytes);
   for (const upstreamTls of [false, true]) {
-    const world = await ProxyWorld.start({ upstreamTls, env: { BRICKGATE_LOG_LEVEL: 'warning' } });
+    const world = await ProxyWorld.start({ upstreamTls });
     const { pid } = world.gateway.process.child;
+    world.double.on('/api/2.0/echo', echo).on(file, download()).on(file, upload(), { method: 'PUT' });
     try {
       await world.call('/api/2.0/echo');
       for (const [way, work] of [['down', down], ['up', up]]) {
