@@ -294,7 +294,7 @@ Result<bool> MemoryTransaction::promote_alt_refresh(Fence const& fence,
 
 Result<bool> MemoryTransaction::back_off(Fence const& fence, BackOff const& back_off) {
     Connection* const row = find(fence);
-    if (!row) {
+    if (!row || !row->lease.until) {
         return false;
     }
     row->intent->presented -= back_off.spent == Spent::no ? 1 : 0;

@@ -190,7 +190,9 @@ Result<bool> SqliteTransaction::promote_alt_refresh(Fence const& f,
 
 Result<bool> SqliteTransaction::back_off(Fence const& f, BackOff const& b) {
     // ?7 presentations did not happen. With none left the intent goes; else its outcome is open.
-    // Where it does not count (?12), the row keeps what the claim found.
+    // Where it does not count (?12), the row keeps what the claim found. Once for each claim: until
+    // then lease_until is set. A commit reported as failed is made again, and a spooled answer is
+    // replayed after a crash; taken back twice, an older presentation would be forgotten too.
     static std::string const next =
         "CASE WHEN NOT ?12 THEN state "
         "ELSE coalesce(?8, CASE WHEN presented > ?7 THEN 'uncertain' ELSE 'active' END) END ";
@@ -207,7 +209,7 @@ Result<bool> SqliteTransaction::back_off(Fence const& f, BackOff const& b) {
         "fail_count = fail_count + ?12, "
         "last_error = CASE WHEN ?12 THEN ?11 ELSE last_error END, lease_node = '', "
         "lease_until = NULL, updated_at = ?9" +
-        fenced;
+        fenced + " AND lease_until IS NOT NULL";
     return any(database_.run(sql, f.id.value(), f.family, f.generation, f.epoch, f.node, f.attempt,
                              b.spent == Spent::no ? 1U : 0U, text_of(b.state), b.now,
                              b.next_attempt_at, b.last_error, b.counts));

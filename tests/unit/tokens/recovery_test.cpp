@@ -121,6 +121,23 @@ TEST_F(Recovery, an_answer_of_a_generation_that_the_database_does_not_know_is_ke
     EXPECT_EQ(refresher->counters().spool_ahead, 1U);
 }
 
+// The note that an answer is done with goes to the disk a moment later.
+TEST_F(Recovery, a_busy_server_that_was_noted_before_the_crash_is_not_noted_twice) {
+    auto const row = connect("ada");
+    http.answer = [](auto const&) { return broken(ErrorCode::upstream_timeout, Sent::maybe_sent); };
+    EXPECT_EQ(outcome_of(refresh(row)), "refresh_pending");
+    clock.pass(1min);
+    http.answer = [](auto const&) { return http_answer(503, "{}"); };
+    EXPECT_EQ(outcome_of(refresh(row)), "refresh_pending");
+    spool.settled.clear();
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(name_of(row_of(row)), "uncertain");
+    clock.pass(1min);
+    http.answer = [](auto const&) { return refused(400, "invalid_grant"); };
+    EXPECT_EQ(outcome_of(refresh(row)), "reauth_required");
+    EXPECT_EQ(row_of(row).reason, ReauthReason::outcome_lost) << "the first answer was lost";
+}
+
 TEST_F(Recovery, answers_that_told_nothing_are_settled_with_their_generation) {
     auto const row = connect("ada");
     http.answer = [](auto const&) { return http_answer(500, "{}"); };

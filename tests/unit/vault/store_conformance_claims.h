@@ -350,6 +350,18 @@ TYPED_TEST_P(StoreClaims, a_back_off_keeps_an_older_open_presentation) {
     EXPECT_FALSE(this->claim(claim_of(row, "node_b", "try3", now + Seconds(600))));
 }
 
+// A commit that was reported as failed is made again, and a spooled answer is replayed after a
+// crash: taken back twice, the older presentation would be forgotten with the newer.
+TYPED_TEST_P(StoreClaims, how_a_claim_ended_is_noted_once) {
+    auto const row = this->insert(sample());
+    ASSERT_TRUE(this->claim(claim_of(row)));
+    auto const second = this->claim(claim_of(row, "node_a", "try2")).value();
+    EXPECT_TRUE(this->back_off(fence_of(second), {}));
+    auto const noted = text_of(this->find(row).value());
+    EXPECT_FALSE(this->back_off(fence_of(second), {}));
+    EXPECT_EQ(text_of(this->find(row).value()), noted);
+}
+
 TYPED_TEST_P(StoreClaims, a_back_off_of_what_may_be_spent_keeps_the_intent) {
     auto const row = this->insert(sample());
     auto const claimed = this->claim(claim_of(row)).value();
@@ -509,9 +521,9 @@ REGISTER_TYPED_TEST_SUITE_P(
     a_failure_does_not_lift_a_quarantine, a_back_off_of_what_was_not_spent_forgets_the_presentation,
     D7_a_back_off_that_does_not_count_clears_the_intent_and_nothing_else,
     D7_a_back_off_that_does_not_count_leaves_an_open_presentation_open,
-    a_back_off_keeps_an_older_open_presentation, a_back_off_of_what_may_be_spent_keeps_the_intent,
-    a_blocked_host_is_a_state_that_was_asked_for, a_definite_failure_ends_the_grant_with_its_reason,
-    an_alternative_becomes_a_new_generation,
+    a_back_off_keeps_an_older_open_presentation, how_a_claim_ended_is_noted_once,
+    a_back_off_of_what_may_be_spent_keeps_the_intent, a_blocked_host_is_a_state_that_was_asked_for,
+    a_definite_failure_ends_the_grant_with_its_reason, an_alternative_becomes_a_new_generation,
     an_alternative_without_access_token_serves_nothing_until_it_is_renewed,
     a_new_sign_in_replaces_the_family_once,
     a_refresh_of_the_old_family_can_do_nothing_to_the_new_one,
