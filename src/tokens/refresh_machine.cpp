@@ -105,6 +105,11 @@ Action Machine::on_loaded(Loaded const& event, Moment const& now) {
         case ConnectionState::pending:
             return give_up(ErrorCode::connection_pending);
         case ConnectionState::reauth_required:
+            // The token that was faster than ours has been refused since: ours takes its place.
+            if (superseded_ && !row_->sealed_alt_refresh.empty()) {
+                state_ = State::saving;
+                return Save{};
+            }
             return ask_to_sign_in(row_->reason);
         case ConnectionState::quarantined:
             return give_up(ErrorCode::quarantined);
@@ -233,7 +238,10 @@ Action Machine::on_saved(Saved const& saved) {
             state_ = State::finished;
             return Done{};
         case SaveOutcome::superseded:
+            superseded_ = true;
+            return reload();
         case SaveOutcome::family_changed:
+            superseded_ = false;
             return reload();
         case SaveOutcome::gone:
             return give_up(ErrorCode::connection_unknown);

@@ -177,7 +177,8 @@ class Machine {
     Instant claim_started_{};
     std::optional<Instant> poll_until_;
     bool spooled_ = false;
-    bool replaying_ = false;  // an answer of a dead run: nothing is claimed and nothing presented
+    bool superseded_ = false;  // our token was good, but another had taken its generation's place
+    bool replaying_ = false;   // an answer of a dead run: nothing is claimed and nothing presented
     unsigned store_failures_ = 0;
     ErrorCode tell_ = ErrorCode::refresh_pending;
     Milliseconds tell_wait_{};

@@ -50,6 +50,19 @@ class InTheAir {
     std::size_t& count_;
 };
 
+// The row went on without this answer, which brought a refresh token: one step ahead, its last save
+// was another's. Further ahead, another token has proved to be the live one.
+bool was_overtaken(Connection const& row, SpoolEntry const& entry) {
+    if (row.generation != entry.identity.generation + 1 ||
+        row.last_attempt == entry.identity.attempt) {
+        return false;
+    }
+    auto const answer = decode_answer(entry.answer);
+    auto const tokens = answer ? parse_token_response(*answer, entry.received_at)
+                               : Result<TokenSet>(fail(ErrorCode::internal, ""));
+    return tokens && tokens->refresh.has_value();
+}
+
 Error unknown_connection() {
     return Error(ErrorCode::connection_unknown, "There is no connection with this id.");
 }
@@ -255,7 +268,7 @@ Task<Result<void>> Refresher::recover_answer(SpoolEntry entry) {
     auto const& row = *found;
     bool const passed = !row || row->family != identity.family ||
                         row->state == ConnectionState::disconnected ||
-                        row->generation > identity.generation;
+                        (row->generation > identity.generation && !was_overtaken(*row, entry));
     if (passed) {  // saved before the crash, or a newer sign-in took its place
         parts_.spool.committed(entry.seq, parts_.clock.now());
         co_return Result<void>{};
@@ -278,9 +291,11 @@ Task<Result<void>> Refresher::recover_answer(SpoolEntry entry) {
         "An answer that a crash had left in the spool is being kept.",
         {{"connection", identity.connection}});
     counters_.recovered_from_spool += 1;
-    RefreshDrive drive(*this, row->id, refresh::Machine(row->generation, parts_.policy));
+    Connection asked = *row;
+    asked.generation = identity.generation;
+    RefreshDrive drive(*this, row->id, refresh::Machine(asked.generation, parts_.policy));
     drive.take_answer(entry.seq, identity.attempt, entry.received_at, std::move(*answer));
-    auto const done = co_await drive.run(refresh::Replayed{*row});
+    auto const done = co_await drive.run(refresh::Replayed{std::move(asked)});
     if (!done && done.error().code() == ErrorCode::store_unavailable) {
         co_return fail(done.error());
     }

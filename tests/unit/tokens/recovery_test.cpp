@@ -138,6 +138,54 @@ TEST_F(Recovery, a_busy_server_that_was_noted_before_the_crash_is_not_noted_twic
     EXPECT_EQ(row_of(row).reason, ReauthReason::outcome_lost) << "the first answer was lost";
 }
 
+TEST_F(Recovery, an_answer_that_another_node_was_faster_than_is_kept_beside_its_token) {
+    auto const row = claimed(connect("ada"));
+    spooled(row, "attempt-1", http.fresh());
+    // An operator let it go on elsewhere.
+    ASSERT_EQ(run_task(vault->save(row, "attempt-of-b", tokens("b"), nullptr, {}))->outcome,
+              SaveOutcome::saved);
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(row_of(row).generation, 2U);
+    EXPECT_EQ(left_in_spool(), 0U);
+    http.answer = [this](auto const& call) {
+        return call.presented == "refresh-1" ? http.fresh() : refused(400, "invalid_grant");
+    };
+    EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
+    EXPECT_THAT(http.presented(), ::testing::ElementsAre("refresh-b"));
+    EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
+    EXPECT_THAT(http.presented(), ::testing::ElementsAre("refresh-b", "refresh-1"));
+}
+
+TEST_F(Recovery, an_answer_that_brought_no_refresh_token_is_not_kept_beside_another) {
+    auto const row = claimed(connect("ada"));
+    spooled(row, "attempt-1", answer_without_refresh_token());
+    ASSERT_TRUE(run_task(vault->save(row, "attempt-of-b", tokens("b"), nullptr, {})));
+    ASSERT_TRUE(restart());
+    EXPECT_TRUE(row_of(row).sealed_alt_refresh.empty());
+    EXPECT_EQ(left_in_spool(), 0U);
+}
+
+TEST_F(Recovery, an_answer_that_was_saved_before_the_crash_is_settled) {
+    auto const row = claimed(connect("ada"));
+    spooled(row, "attempt-1", http.fresh());
+    ASSERT_TRUE(run_task(vault->save(row, "attempt-1", tokens("1"), nullptr, {})));
+    ASSERT_TRUE(restart());
+    EXPECT_TRUE(row_of(row).sealed_alt_refresh.empty());
+    EXPECT_EQ(left_in_spool(), 0U);
+}
+
+TEST_F(Recovery, an_answer_that_comes_after_the_grant_was_given_up_brings_it_back) {
+    auto const row = claimed(connect("ada"));
+    spooled(row, "attempt-1", http.fresh());
+    ASSERT_TRUE(run_task(vault->save(row, "attempt-of-b", tokens("b"), nullptr, {})));
+    http.answer = [](auto const&) { return refused(400, "invalid_grant"); };
+    EXPECT_EQ(outcome_of(refresh(row)), "reauth_required");
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(name_of(row_of(row)), "active");
+    EXPECT_EQ(text_of(token(row)), "access-1");
+    EXPECT_EQ(event_types().back(), "connection.recovered");
+}
+
 TEST_F(Recovery, answers_that_told_nothing_are_settled_with_their_generation) {
     auto const row = connect("ada");
     http.answer = [](auto const&) { return http_answer(500, "{}"); };

@@ -201,6 +201,28 @@ TEST_F(Conversation, a_good_answer_that_came_too_late_yields_to_the_newer_one) {
     expect<Done>(loaded());
 }
 
+TEST_F(Conversation, a_token_that_comes_after_the_grant_was_given_up_takes_its_place) {
+    reach_parse();
+    when(Parsed{AnswerClass::success});
+    when(Tick{});
+    when(Saved{SaveOutcome::superseded});
+    row_.generation = 8;
+    row_.state = ConnectionState::reauth_required;
+    row_.sealed_alt_refresh = "sealed";
+    expect<Save>(loaded());
+    expect<Done>(when(Saved{SaveOutcome::saved}));
+}
+
+TEST_F(Conversation, an_answer_without_a_token_of_its_own_does_not_bring_a_grant_back) {
+    reach_parse();
+    when(Parsed{AnswerClass::success});
+    when(Tick{});
+    when(Saved{SaveOutcome::superseded});
+    row_.generation = 8;
+    row_.state = ConnectionState::reauth_required;
+    EXPECT_EQ(expect<GiveUp>(loaded()).code, ErrorCode::reauth_required);
+}
+
 TEST_F(Conversation, the_reason_of_a_dead_grant_says_what_killed_it) {
     reach_parse(1);
     EXPECT_EQ(expect<Fail>(when(Parsed{AnswerClass::grant_dead, ErrorCode::invalid_grant})).reason,
