@@ -25,7 +25,9 @@ target_compile_options(brickgate_flags INTERFACE
 # These change how Boost is compiled, so every target must see them or the one-definition rule is broken.
 add_compile_definitions(
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
-  BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+  BOOST_ASIO_DISABLE_BOOST_COROUTINE
+  # A proxied call is some twenty coroutines deep; their frames are to be used again, not freed.
+  BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=32)
 add_compile_definitions($<$<BOOL:${BRICKGATE_FAILPOINTS}>:BRICKGATE_FAILPOINTS>)
 add_compile_options(-fno-omit-frame-pointer -fstack-protector-strong -fstack-clash-protection -gdwarf-4)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

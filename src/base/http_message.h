@@ -42,7 +42,13 @@ struct HttpResponse {
     Secret body;
 };
 
-bool equals_ignoring_case(std::string_view a, std::string_view b);
+bool equal_folded(std::string_view a, std::string_view b);  // of one length
+// Field names are compared by the dozen for each message; most differ in length or first letter.
+inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
+    constexpr int case_bit = 0x20;
+    return a.size() == b.size() &&
+           (a.empty() || (((a.front() ^ b.front()) & ~case_bit) == 0 && equal_folded(a, b)));
+}
 // The media type of a Content-Type, lower case, without parameters.
 std::string media_type(std::string_view content_type);
 

@@ -4,11 +4,9 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <boost/asio/redirect_error.hpp>
 #include <charconv>
 #include <limits>
-
-#include "net/task_group.h"
+#include <utility>
 
 namespace brickgate {
 
@@ -38,7 +36,9 @@ SessionExchange::SessionExchange(Session& session)
       begin_(session.parser_->header_size()),
       end_(session.in_.view().size()),
       body_time_(session.shard_->options->limits.body_slack.count()),
-      write_time_(session.shard_->options->limits.write_slack.count()) {}
+      write_time_(session.shard_->options->limits.write_slack.count()) {
+    session_.exchange_ = this;
+}
 
 std::optional<std::uint64_t> SessionExchange::body_length() const {
     return session_.parser_->body_length();
@@ -171,37 +171,50 @@ Task<bool> SessionExchange::write(std::string_view piece) {
         append_hex(out, piece.size());
         out += "\r\n";
     }
-    bool sent = false;
-    if (piece.size() < copied_below) {
-        out += piece;
-        out += framing_ == Framing::chunked ? "\r\n" : "";
-        sent = co_await send({});
-    } else {
-        sent = co_await send(piece);
-        out += framing_ == Framing::chunked ? "\r\n" : "";
+    bool const copied = piece.size() < copied_below;
+    std::string_view const end = framing_ == Framing::chunked ? "\r\n" : "";
+    if (copied) {
+        out.append(piece).append(end);
+    }
+    std::size_t done = 0;
+    auto const rest = copied ? std::string_view() : piece;
+    auto const state = send_now(rest, done);
+    bool const sent = state == Session::Written::all ||
+                      (state == Session::Written::blocked && co_await send(rest, done));
+    if (!copied) {
+        out += end;
     }
     broken_ = broken_ || !sent;
     co_return sent;
 }
 
-// What is in the session's out buffer, then `piece`.
-Task<bool> SessionExchange::send(std::string_view piece) {
+Session::Written SessionExchange::send_now(std::string_view piece, std::size_t& done) {
     std::string& out = session_.out_;
-    std::size_t done = 0;
     while (done < out.size() + piece.size()) {
         error_code ec;
         auto const first = std::string_view(out).substr(std::min(done, out.size()));
         auto const second = piece.substr(done - std::min(done, out.size()));
         done += session_.wire_.write_now(first, second, ec);
-        if (!ec) {
-            continue;
+        if (ec) {
+            return ec == boost::asio::error::would_block ? Session::Written::blocked
+                                                         : Session::Written::failed;
         }
-        if (ec != boost::asio::error::would_block) {
-            co_return false;
+    }
+    explicit_bzero(out.data(), out.size());
+    out.clear();
+    return Session::Written::all;
+}
+
+Task<bool> SessionExchange::send(std::string_view piece, std::size_t done) {
+    for (;;) {
+        auto const state = send_now(piece, done);
+        if (state != Session::Written::blocked) {
+            co_return state == Session::Written::all;
         }
         auto const now = session_.shard_->second;
         session_.phase_ = Session::Phase::writing;
         session_.deadline_ = now + write_time_ + 1;
+        error_code ec;
         co_await session_.wire_.writable(ec);
         session_.phase_ = Session::Phase::handling;
         session_.suspend_deadline();
@@ -212,9 +225,6 @@ Task<bool> SessionExchange::send(std::string_view piece) {
         // than what the slowest reader must take in this time.
         write_time_ = session_.shard_->options->limits.write_slack.count();
     }
-    explicit_bzero(out.data(), out.size());
-    out.clear();
-    co_return true;
 }
 
 Task<bool> SessionExchange::finish() {
@@ -227,7 +237,8 @@ Task<bool> SessionExchange::finish() {
     if (framing_ == Framing::chunked) {
         session_.out_ += "0\r\n\r\n";
     }
-    bool const sent = co_await send({});
+    std::size_t done = 0;
+    bool const sent = send_now({}, done) == Session::Written::all || co_await send({}, done);
     finished_ = sent;
     broken_ = !sent;
     co_return sent;
@@ -238,7 +249,7 @@ Task<bool> SessionExchange::answer(ServerResponse response) {
     // A body that was not read cannot be told from the next request.
     response.close = response.close || !session_.parser_->body_done();
     session_.answer(response);
-    bool const sent = co_await send({});
+    bool const sent = co_await send({}, 0);
     finished_ = sent;
     broken_ = !sent;
     co_return sent;
@@ -248,7 +259,7 @@ Task<bool> SessionExchange::answer(ServerResponse response) {
 // elsewhere an early end says enough, and what was sent before is not lost.
 void SessionExchange::abort() {
     broken_ = true;
-    stop_watching();
+    gone_call_ = nullptr;
     bool const end_would_lie = framing_ == Framing::until_close;
     if (begun_ && !end_would_lie) {
         (void)session_.write_now();
@@ -259,48 +270,26 @@ void SessionExchange::abort() {
 }
 
 SessionExchange::~SessionExchange() {
-    stop_watching();
+    session_.exchange_ = nullptr;
 }
 
 void SessionExchange::when_gone(std::function<void()> call) {
-    if (watch_) {
-        watch_->call = std::move(call);
-        return;
-    }
-    if (!call || !session_.parser_->body_done()) {
-        return;
-    }
-    watch_ = std::make_shared<Watch>();
-    watch_->call = std::move(call);
-    spawn(session_.shard_->executor, watch(session_.shared_from_this(), watch_));
+    gone_call_ = session_.parser_->body_done() ? std::move(call) : nullptr;
 }
 
-// Readable while it should be quiet: the end, or the next request already, which tells nothing.
-Task<void> SessionExchange::watch(std::shared_ptr<Session> session, std::shared_ptr<Watch> state) {
-    boost::system::error_code ec;
-    co_await session->wire_.socket().async_wait(StreamSocket::wait_read,
-                                                boost::asio::redirect_error(use_task, ec));
-    if (state->over || ec || !session->wire_.is_open() || !session->wire_.peer_left()) {
-        co_return;
-    }
-    state->gone = true;
-    if (state->call) {
-        state->call();
-    }
-}
-
-void SessionExchange::stop_watching() {
-    if (!watch_ || watch_->over) {
+// A look a second costs less than a wait for each request. What there is to read besides the end is
+// the next request already, which tells nothing.
+void SessionExchange::look_for_client() {
+    bool const waiting = gone_call_ && session_.phase_ == Session::Phase::handling;
+    if (!waiting || !session_.wire_.is_open() || !session_.wire_.peer_left()) {
         return;
     }
-    watch_->over = true;
-    watch_->call = nullptr;
-    boost::system::error_code ignored;
-    session_.wire_.socket().cancel(ignored);
+    gone_ = true;
+    std::exchange(gone_call_, nullptr)();
 }
 
 bool SessionExchange::leave() {
-    stop_watching();
+    gone_call_ = nullptr;
     bool const clean = finished_ && !broken_ && session_.parser_->body_done();
     if (!clean) {
         return false;

@@ -25,10 +25,12 @@ class SessionExchange final : public Exchange {
     Task<bool> finish() override;
     bool begun() const override { return begun_; }
     Task<bool> answer(ServerResponse response) override;
-    Task<bool> flush() override { return send({}); }
+    Task<bool> flush() override { return send({}, 0); }
     void abort() override;
     void when_gone(std::function<void()> call) override;
-    bool is_gone() const override { return watch_ && watch_->gone; }
+    bool is_gone() const override { return gone_; }
+    // Once a second, by the shard: whether the client has left while we wait for somebody else.
+    void look_for_client();
 
     // After the handler: true where the connection can take the next request. What was read beyond
     // this request's end goes back into the session's buffer.
@@ -37,20 +39,16 @@ class SessionExchange final : public Exchange {
 
  private:
     enum class Framing : std::uint8_t { none, length, chunked, until_close };
-    // Shared with the coroutine that waits for the client's end.
-    struct Watch {
-        std::function<void()> call;
-        bool over = false;
-        bool gone = false;
-    };
-    static Task<void> watch(std::shared_ptr<Session> session, std::shared_ptr<Watch> state);
-    void stop_watching();
     Task<Result<void>> read_more();
     std::string_view unread() const;
-    Task<bool> send(std::string_view piece);
+    // What is in the session's out buffer, then `piece`, from `done` on: what the kernel takes at
+    // once needs no coroutine.
+    Session::Written send_now(std::string_view piece, std::size_t& done);
+    Task<bool> send(std::string_view piece, std::size_t done);
 
     Session& session_;
-    std::shared_ptr<Watch> watch_;
+    std::function<void()> gone_call_;
+    bool gone_ = false;
     // Body bytes that came with the header are taken where they are; later ones are read in here.
     bool in_session_buffer_ = true;
     std::vector<char> buffer_;

@@ -80,6 +80,12 @@ bool Session::expire() {
     return too_slow;
 }
 
+void Session::look_for_client() {
+    if (exchange_) {
+        exchange_->look_for_client();
+    }
+}
+
 void Session::close() {
     suspend_deadline();
     wire_.close();

@@ -20,6 +20,7 @@
 namespace brickgate {
 
 class Session;
+class SessionExchange;
 
 // Who is connected, over all shards; any thread.
 class ConnectionCount {
@@ -84,6 +85,7 @@ class Session : public std::enable_shared_from_this<Session> {
     Peer const& peer() const { return peer_; }
     // Closes if the time is up; true where that is the client's fault.
     bool expire();
+    void look_for_client();
 
  private:
     friend class SessionExchange;
@@ -117,7 +119,8 @@ class Session : public std::enable_shared_from_this<Session> {
     std::string out_;
     std::size_t written_ = 0;  // of out_
     std::optional<RequestParser> parser_;
-    std::int64_t deadline_ = 0;  // in Shard::second
+    SessionExchange* exchange_ = nullptr;  // of the request that streams
+    std::int64_t deadline_ = 0;            // in Shard::second
     Phase phase_ = Phase::idle;
     bool keep_alive_ = true;
     bool continued_ = false;  // "100 Continue" was sent for this request

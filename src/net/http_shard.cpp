@@ -77,6 +77,7 @@ Task<void> Shard::sweep() {
         refresh_date();
         for (Session* session : sessions) {
             refused.fetch_add(session->expire() ? 1 : 0, std::memory_order_relaxed);
+            session->look_for_client();
         }
     }
 }

@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <boost/beast/http/error.hpp>
+#include <charconv>
 
 namespace brickgate {
 
 namespace http = boost::beast::http;
 
 namespace {
+
+constexpr std::size_t usual_fields = 16;
 
 std::string_view std_view(boost::beast::string_view text) {
     return {text.data(), text.size()};
@@ -18,14 +21,18 @@ bool is_all_digits(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// A bare CR is a line's end to some readers, and a folded line is to none of them what it was.
+// Of a whole head. A bare CR is a line's end to some readers, and a folded line is to none of them
+// what it was.
 bool has_odd_line(std::string_view head) {
-    for (std::size_t i = 0; i < head.size(); ++i) {
-        char const next = i + 1 < head.size() ? head[i + 1] : '\n';
-        bool const bare_cr = head[i] == '\r' && next != '\n';
-        bool const bare_lf = head[i] == '\n' && (i == 0 || head[i - 1] != '\r');
-        bool const fold = head[i] == '\n' && (next == ' ' || next == '\t');
-        if (bare_cr || bare_lf || fold || head[i] == '\0') {
+    if (head.find('\0') != std::string_view::npos) {
+        return true;
+    }
+    while (!head.empty()) {
+        auto const line = head.substr(0, head.find('\n'));
+        bool const ends_well = line.size() < head.size() && line.find('\r') == line.size() - 1;
+        head.remove_prefix(std::min(line.size() + 1, head.size()));
+        bool const fold = head.starts_with(' ') || head.starts_with('\t');
+        if (line.empty() || !ends_well || fold) {
             return true;
         }
     }
@@ -57,14 +64,15 @@ std::optional<std::size_t> ResponseParser::feed(std::string_view bytes,
     error_code ec;
     if (!is_header_done()) {
         auto const end = bytes.find("\r\n\r\n");
-        bool const whole = end != std::string_view::npos;
-        if (has_odd_line(bytes.substr(0, whole ? end + 4 : bytes.size())) && whole) {
-            return std::nullopt;
-        }
-        if (!whole) {
+        if (end == std::string_view::npos) {
             bool const too_long = bytes.size() > limits_.header_bytes_max;
             return too_long ? std::nullopt : std::optional<std::size_t>(0);
         }
+        if (has_odd_line(bytes.substr(0, end + 4))) {
+            return std::nullopt;
+        }
+        text_.reserve(end);
+        spans_.reserve(usual_fields);
     }
     for (;;) {
         // Beast asserts that it never sees the last chunk with fewer than five bytes; at least as
@@ -138,6 +146,7 @@ void ResponseParser::on_header_impl(error_code& ec) {
         return;
     }
     head_.status = status_;
+    head_.fields.reserve(spans_.size());
     for (Span const& span : spans_) {
         std::string_view const text(text_);
         head_.fields.push_back({text.substr(span.name_begin, span.name_size),
@@ -145,7 +154,9 @@ void ResponseParser::on_header_impl(error_code& ec) {
     }
     bool const bodyless = to_head_ || interim() || status_ == 204 || status_ == 304;
     if (auto const announced = head_.header("Content-Length")) {
-        head_.length = std::stoull(std::string(*announced));
+        std::uint64_t length = 0;  // digits, as many as fit
+        std::from_chars(announced->data(), announced->data() + announced->size(), length);
+        head_.length = length;
     }
     until_close_ = !bodyless && !is_chunked_ && content_lengths_ == 0;
 }

@@ -120,8 +120,9 @@ class Exchange {
     virtual Task<bool> answer(ServerResponse response) = 0;
     // What began cannot be ended: the client sees a broken transfer, never a short success.
     virtual void abort() = 0;
-    // Called once when the client leaves while we wait for somebody else. Only after the body was
-    // read to its end; an empty function takes it back, and must before what it refers to is gone.
+    // Called once, within a second or so, when the client leaves while we wait for somebody else.
+    // Only after the body was read to its end; an empty function takes it back, and must before
+    // what it refers to is gone.
     virtual void when_gone(std::function<void()> call) = 0;
     virtual bool is_gone() const = 0;
 };

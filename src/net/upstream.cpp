@@ -88,7 +88,7 @@ UpstreamPool::~UpstreamPool() {
     kept_.clear();
 }
 
-Task<Acquired> UpstreamPool::acquire(UpstreamOrigin origin, bool fresh) {
+Task<Acquired> UpstreamPool::acquire(UpstreamOrigin const& origin, bool fresh) {
     auto const found = fresh ? kept_.end() : kept_.find(origin.key());
     while (found != kept_.end() && !found->second.empty()) {
         Connection connection = std::move(found->second.back());  // the one used last is alive
@@ -99,7 +99,7 @@ Task<Acquired> UpstreamPool::acquire(UpstreamOrigin origin, bool fresh) {
             co_return connection;
         }
     }
-    co_return co_await connect(std::move(origin));
+    co_return co_await connect(origin);
 }
 
 void UpstreamPool::give_back(Connection connection) {
@@ -114,9 +114,7 @@ void UpstreamPool::give_back(Connection connection) {
         return;
     }
     // An idle connection holds no buffer: there may be thousands.
-    if (!connection->buffer_.empty()) {
-        explicit_bzero(connection->buffer_.data(), connection->buffer_.size());
-    }
+    connection->wipe_buffer();
     if (buffers_.size() < buffers_kept && !connection->buffer_.empty()) {
         buffers_.push_back(std::move(connection->buffer_));
     }
@@ -128,7 +126,7 @@ void UpstreamPool::give_back(Connection connection) {
     kept_count_ += 1;
 }
 
-Task<Acquired> UpstreamPool::connect(UpstreamOrigin origin) {
+Task<Acquired> UpstreamPool::connect(UpstreamOrigin const& origin) {
     std::unique_ptr<UpstreamConnection> connection(new UpstreamConnection(*this, origin.key()));
     connection->expect(shared_->limits.connect);
     bool const through_proxy = shared_->proxy && !origin.egress.operator_listed;

@@ -93,6 +93,7 @@ class UpstreamConnection {
     UpstreamConnection(UpstreamPool& pool, std::string key);
     TransportError broken(std::string_view what) const;
     Task<bool> fill(Seconds patience);
+    void wipe_buffer();
     Task<Result<void>> parse_more(Seconds patience);
     void expect(Seconds patience);
     void expect_nothing();
@@ -103,6 +104,7 @@ class UpstreamConnection {
     std::vector<char> buffer_;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
+    std::size_t used_ = 0;  // of the buffer, ever: what must be wiped
     std::optional<ResponseParser> parser_;
     std::vector<std::string_view> pieces_;
     std::size_t next_piece_ = 0;
@@ -122,7 +124,9 @@ class UpstreamPool {
     using Connection = std::unique_ptr<UpstreamConnection>;
     // A kept connection if there is a quiet one and `fresh` does not forbid it, else a new one.
     // Errors are Sent::not_sent: upstream_unreachable, upstream_timeout, tls_failed, egress_denied.
-    Task<std::expected<Connection, TransportError>> acquire(UpstreamOrigin origin, bool fresh);
+    // `origin` stays until it is done.
+    Task<std::expected<Connection, TransportError>> acquire(UpstreamOrigin const& origin,
+                                                            bool fresh);
     // Keeps it if the answer was read to its end and both sides go on.
     void give_back(Connection connection);
     // Once a second until stop(); spawn it once on the executor.
@@ -133,7 +137,7 @@ class UpstreamPool {
 
  private:
     friend class UpstreamConnection;
-    Task<std::expected<Connection, TransportError>> connect(UpstreamOrigin origin);
+    Task<std::expected<Connection, TransportError>> connect(UpstreamOrigin const& origin);
     Task<Result<void>> dial(UpstreamConnection& connection, UpstreamOrigin const& to);
     Task<Result<void>> tunnel(UpstreamConnection& connection, UpstreamOrigin const& to);
     Task<Result<void>> secure(UpstreamConnection& connection, UpstreamOrigin const& to);

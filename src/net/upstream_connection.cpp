@@ -21,10 +21,15 @@ UpstreamConnection::UpstreamConnection(UpstreamPool& pool, std::string key)
 
 UpstreamConnection::~UpstreamConnection() {
     pool_.all_.erase(this);
-    if (!buffer_.empty()) {
-        explicit_bzero(buffer_.data(), buffer_.size());
-    }
+    wipe_buffer();
     wire_.close();
+}
+
+void UpstreamConnection::wipe_buffer() {
+    if (used_ > 0) {
+        explicit_bzero(buffer_.data(), used_);
+        used_ = 0;
+    }
 }
 
 void UpstreamConnection::expect(Seconds patience) {
@@ -94,6 +99,7 @@ Task<bool> UpstreamConnection::fill(Seconds patience) {
     expect_nothing();
     ended_ = ec == boost::asio::error::eof;
     end_ += got;
+    used_ = std::max(used_, end_);
     co_return !ec;
 }
 

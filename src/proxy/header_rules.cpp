@@ -62,22 +62,42 @@ bool begins_with_any(std::string_view name, auto const& families) {
     });
 }
 
+using ByteSet = std::array<bool, 256>;
+
 // RFC 9110 section 5.6.2.
-bool is_token_character(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+constexpr ByteSet token_bytes = [] {
+    ByteSet out{};
+    for (char const c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                         "0123456789!#$%&'*+-.^_`|~")) {
+        out.at(static_cast<unsigned char>(c)) = true;
+    }
+    return out;
+}();
+
+// T41. Bytes above ASCII pass: file names travel in Content-Disposition as they are.
+constexpr ByteSet value_bytes = [] {
+    ByteSet out{};
+    for (unsigned byte = 0; byte < out.size(); ++byte) {
+        out.at(byte) = (byte >= 0x20 || byte == '\t') && byte != 0x7f;
+    }
+    return out;
+}();
+
+bool has_only(std::string_view text, ByteSet const& bytes) {
+    for (char const c : text) {
+        if (!bytes[static_cast<unsigned char>(c)]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool is_token(std::string_view text) {
-    return !text.empty() && std::ranges::all_of(text, is_token_character);
+    return !text.empty() && has_only(text, token_bytes);
 }
 
-// T41. Bytes above ASCII pass: file names travel in Content-Disposition as they are.
 bool is_field_value(std::string_view text) {
-    return std::ranges::none_of(text, [](char c) {
-        auto const byte = static_cast<unsigned char>(c);
-        return (byte < 0x20 && c != '\t') || byte == 0x7f;
-    });
+    return has_only(text, value_bytes);
 }
 
 bool are_well_formed(Fields fields) {
@@ -176,8 +196,8 @@ bool append_header_line(std::string& out, std::string_view name, std::string_vie
     return true;
 }
 
-Result<void> append_request_headers(std::string& out, Fields from,
-                                    RequestHeaderRules const& rules) {
+Result<void> append_request_headers(std::string& out, Fields from, RequestHeaderRules const& rules,
+                                    std::string_view workspace_id) {
     if (!are_well_formed(from)) {
         return fail(ErrorCode::invalid_request, "A header has a malformed name or value.");
     }
@@ -187,9 +207,9 @@ Result<void> append_request_headers(std::string& out, Fields from,
     }
     std::size_t const begin = out.size();
     bool fine = append_passing(out, from, *nominated, rules);
-    if (!rules.workspace_id.empty()) {  // the older name and the newer (facts 1.3)
-        fine = fine && append_header_line(out, "X-Databricks-Org-Id", rules.workspace_id) &&
-               append_header_line(out, "X-Databricks-Workspace-Id", rules.workspace_id);
+    if (!workspace_id.empty()) {  // the older name and the newer (facts 1.3)
+        fine = fine && append_header_line(out, "X-Databricks-Org-Id", workspace_id) &&
+               append_header_line(out, "X-Databricks-Workspace-Id", workspace_id);
     }
     if (!fine) {
         out.resize(begin);

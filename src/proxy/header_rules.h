@@ -22,7 +22,6 @@ struct RequestHeaderRules {
     // Names that the operator lets through besides the list. Credentials, routing and hop-by-hop
     // fields never pass, listed or not.
     std::vector<std::string> extra_allowed = {};
-    std::string workspace_id = {};       // the row's; sent where not empty
     std::string user_agent_suffix = {};  // "brickgate/1.0": added to the caller's own
 };
 
@@ -33,8 +32,10 @@ struct RequestHeaderRules {
 
 // What passes of a caller's fields, and ours; never Authorization, Host or framing: the sender's.
 // Errors: invalid_request (a bad name or value, too many nominations).
+// `workspace_id`: the row's; sent where not empty.
 Result<void> append_request_headers(std::string& out, std::span<HeaderField const> from,
-                                    RequestHeaderRules const& rules);
+                                    RequestHeaderRules const& rules,
+                                    std::string_view workspace_id = {});
 
 // What passes of a workspace's fields, and what makes its answer harmless in a browser; never Date,
 // Connection or framing: the session's. Errors: upstream_malformed.

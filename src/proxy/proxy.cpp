@@ -14,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr Milliseconds between_forced_refreshes = 60s;  // T46
 constexpr std::size_t forced_kept_max = 10'000;
+constexpr std::size_t origins_kept_max = 10'000;
 
 Task<void> stop_pool(UpstreamPool& pool) {
     pool.stop();
@@ -27,7 +28,7 @@ Proxy::Proxy(Parts parts)
       kept_(parts_.metrics.gauge("brickgate_upstream_connections_kept",
                                  "Idle connections to workspaces.")) {
     for (Executor const& worker : parts_.workers) {
-        pools_.push_back(std::make_unique<UpstreamPool>(worker, parts_.upstream));
+        workers_.push_back(std::make_unique<Worker>(worker, parts_.upstream));
     }
     for (int i = 1; i < 6; ++i) {
         by_class_[i] = &parts_.metrics.counter("brickgate_proxy_requests_total",
@@ -36,8 +37,8 @@ Proxy::Proxy(Parts parts)
     }
     parts_.metrics.before_exposition([this] {
         std::size_t kept = 0;
-        for (auto const& pool : pools_) {
-            kept += pool->kept();
+        for (auto const& worker : workers_) {
+            kept += worker->pool.kept();
         }
         kept_.set(static_cast<double>(kept));
     });
@@ -46,24 +47,43 @@ Proxy::Proxy(Parts parts)
 Proxy::~Proxy() = default;
 
 void Proxy::start() {
-    for (std::size_t i = 0; i < pools_.size(); ++i) {
-        spawn(parts_.workers[i], pools_[i]->sweep());
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        spawn(parts_.workers[i], workers_[i]->pool.sweep());
     }
 }
 
 Task<void> Proxy::stop() {
-    for (std::size_t i = 0; i < pools_.size(); ++i) {
-        co_await run_on(parts_.workers[i], stop_pool(*pools_[i]));
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        co_await run_on(parts_.workers[i], stop_pool(workers_[i]->pool));
     }
 }
 
-UpstreamPool* Proxy::pool_of(Executor const& executor) const {
-    for (std::size_t i = 0; i < pools_.size(); ++i) {
+Proxy::Worker* Proxy::worker_of(Executor const& executor) const {
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
         if (parts_.workers[i] == executor) {
-            return pools_[i].get();
+            return workers_[i].get();
         }
     }
     return nullptr;
+}
+
+// nullptr: the row's workspace is no address.
+std::shared_ptr<UpstreamOrigin const> Proxy::origin_of(Worker& worker,
+                                                       std::string const& workspace) {
+    if (auto const known = worker.origins.find(workspace); known != worker.origins.end()) {
+        return known->second;
+    }
+    auto origin = UpstreamOrigin::of(workspace);
+    if (!origin) {
+        return nullptr;
+    }
+    origin->egress = parts_.egress(workspace);
+    if (worker.origins.size() >= origins_kept_max) {
+        worker.origins.clear();
+    }
+    return worker.origins
+        .emplace(workspace, std::make_shared<UpstreamOrigin const>(std::move(*origin)))
+        .first->second;
 }
 
 bool Proxy::may_force_refresh(ConnectionId const& connection, std::uint64_t rejected_generation) {
@@ -96,11 +116,11 @@ Counter& Proxy::retries(std::string_view reason) {
 
 Task<void> Proxy::forward(Exchange& exchange, ConnectionId connection, std::string target) {
     auto const executor = co_await boost::asio::this_coro::executor;
-    UpstreamPool* const pool = pool_of(executor);
-    if (!pool) {
+    Worker* const worker = worker_of(executor);
+    if (!worker) {
         co_return;  // not a worker of ours; the session answers 500
     }
-    ProxyCall call(*this, *pool, exchange, std::move(connection), std::move(target));
+    ProxyCall call(*this, *worker, exchange, std::move(connection), std::move(target));
     co_await call.run();
 }
 

@@ -55,7 +55,16 @@ class Proxy {
 
  private:
     friend class ProxyCall;
-    UpstreamPool* pool_of(Executor const& executor) const;
+    // What belongs to one worker executor.
+    struct Worker {
+        Worker(Executor const& executor, std::shared_ptr<UpstreamShared> shared)
+            : pool(executor, std::move(shared)) {}
+        UpstreamPool pool;
+        // Where workspaces are, as their rows say it: taken apart once, not for each call.
+        std::unordered_map<std::string, std::shared_ptr<UpstreamOrigin const>> origins;
+    };
+    Worker* worker_of(Executor const& executor) const;
+    std::shared_ptr<UpstreamOrigin const> origin_of(Worker& worker, std::string const& workspace);
     // T46: at most one forced refresh of a connection in a minute, whatever upstream answers. Who
     // was refused the same token as the one that began it may wait for what comes of it.
     bool may_force_refresh(ConnectionId const& connection, std::uint64_t rejected_generation);
@@ -63,7 +72,7 @@ class Proxy {
     Counter& retries(std::string_view reason);
 
     Parts parts_;
-    std::vector<std::unique_ptr<UpstreamPool>> pools_;
+    std::vector<std::unique_ptr<Worker>> workers_;
     std::mutex mutex_;
     struct Forced {
         Instant at{};

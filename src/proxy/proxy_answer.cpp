@@ -46,6 +46,11 @@ Task<ProxyCall::Next> ProxyCall::judge(Attempt& made) {
         co_return co_await again_after(made, std::nullopt);
     }
     int const status = made.head->status;
+    if (status < 400) {
+        parts_.governor.observed(*admission_, status, std::nullopt);
+        co_await relay(std::move(made), std::nullopt);
+        co_return Next::ended;
+    }
     auto const server_wait =
         server_wait_of(made.head->header("Retry-After"), made.start, parts_.clock.now());
     parts_.governor.observed(*admission_, status, server_wait);
@@ -55,11 +60,7 @@ Task<ProxyCall::Next> ProxyCall::judge(Attempt& made) {
     if (judge_token(status, said, challenge) == TokenVerdict::rejected) {
         co_return co_await after_rejection(made);
     }
-    if (status >= 400) {
-        co_return co_await again_after(made, server_wait);
-    }
-    co_await relay(std::move(made), server_wait);
-    co_return Next::ended;
+    co_return co_await again_after(made, server_wait);
 }
 
 // One refresh at most, decided by which token was refused; then one replay, if the body is here.
@@ -141,15 +142,18 @@ std::string ProxyCall::report_lines() const {
 Task<void> ProxyCall::relay(Attempt made, std::optional<Milliseconds> server_wait) {
     UpstreamHead const& head = *made.head;
     bool const asks_to_wait = head.status == 429 || head.status == 503;
-    auto fields = head.fields;
+    std::vector<HeaderField> others;
     if (asks_to_wait) {
         // Whole seconds and always there: the only form that every client of Databricks reads.
-        std::erase_if(fields, [](HeaderField const& field) {
-            return equals_ignoring_case(field.name, "Retry-After");
-        });
+        std::ranges::remove_copy_if(head.fields, std::back_inserter(others),
+                                    [](HeaderField const& field) {
+                                        return equals_ignoring_case(field.name, "Retry-After");
+                                    });
     }
     std::string lines;
-    if (auto const fine = append_response_headers(lines, fields); !fine) {
+    lines.reserve(1024);
+    auto const fine = append_response_headers(lines, asks_to_wait ? others : head.fields);
+    if (!fine) {
         co_await refuse(fine.error(), true);
         co_return;
     }

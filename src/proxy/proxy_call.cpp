@@ -15,6 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 // What may be sent twice is kept in memory (T47).
 constexpr std::size_t replay_bytes_max = 256 * 1024;
+constexpr std::size_t usual_head_bytes = 1024;
 constexpr std::array<std::string_view, 6> methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 
 bool is_json(ServerRequest const& request) {
@@ -34,11 +35,12 @@ TransportError caller_gone() {
 
 }  // namespace
 
-ProxyCall::ProxyCall(Proxy& proxy, UpstreamPool& pool, Exchange& exchange, ConnectionId connection,
-                     std::string target)
+ProxyCall::ProxyCall(Proxy& proxy, Proxy::Worker& worker, Exchange& exchange,
+                     ConnectionId connection, std::string target)
     : proxy_(proxy),
       parts_(proxy.parts_),
-      pool_(pool),
+      worker_(worker),
+      pool_(worker.pool),
       exchange_(exchange),
       connection_(std::move(connection)),
       raw_target_(std::move(target)),
@@ -65,19 +67,26 @@ Task<void> ProxyCall::run() {
         co_return;
     }
     target_ = std::move(*target);
-    bool const body_fine = co_await read_body_ahead();
-    if (!body_fine) {
-        co_return;
-    }
-    for (;;) {
-        auto const token = co_await get_token(std::nullopt);
-        if (!token) {
-            co_await refuse(token.error());
+    body_whole_ = exchange_.body_length() == 0;
+    if (!body_whole_) {
+        bool const body_fine = co_await read_body_ahead();
+        if (!body_fine) {
             co_return;
         }
-        bool const my_turn = co_await get_turn();
-        if (!my_turn) {
-            co_return;
+    }
+    for (;;) {
+        if (!take_token()) {
+            auto const token = co_await get_token(std::nullopt);
+            if (!token) {
+                co_await refuse(token.error());
+                co_return;
+            }
+        }
+        if (!take_turn()) {
+            bool const my_turn = co_await wait_for_turn();
+            if (!my_turn) {
+                co_return;
+            }
         }
         attempts_ += 1;
         Attempt made = co_await attempt();
@@ -118,66 +127,70 @@ Task<bool> ProxyCall::read_body_ahead() {
     co_return true;
 }
 
-Task<bool> ProxyCall::get_turn() {
-    std::string const path(target_.path());
-    admission_ = parts_.governor.try_admit(workspace_, method_, path, connection_.value());
-    if (!admission_) {
-        auto admitted =
-            co_await parts_.governor.admit(workspace_, method_, path, connection_.value());
-        if (!admitted) {
-            co_await refuse(admitted.error());
-            co_return false;
-        }
-        admission_ = std::move(*admitted);
+bool ProxyCall::take_turn() {
+    admission_ =
+        parts_.governor.try_admit(workspace_, method_, target_.path(), connection_.value());
+    return admission_.has_value();
+}
+
+Task<bool> ProxyCall::wait_for_turn() {
+    auto admitted = co_await parts_.governor.admit(workspace_, method_, std::string(target_.path()),
+                                                   connection_.value());
+    if (!admitted) {
+        co_await refuse(admitted.error());
+        co_return false;
     }
+    admission_ = std::move(*admitted);
     co_return true;
 }
 
 // An expired token is never sent: the cache gives none, and the source refreshes first.
-Task<Result<void>> ProxyCall::get_token(std::optional<std::uint64_t> newer_than) {
-    wipe(authorization_);
-    auto const keep = [&](std::string_view token, std::string_view workspace,
-                          std::string_view workspace_id, std::uint64_t generation) {
-        authorization_.assign("Authorization: Bearer ").append(token).append("\r\n");
-        workspace_ = workspace;
-        workspace_id_ = workspace_id;
-        generation_ = generation;
-    };
-    Time const now = parts_.clock.now();
-    bool const in_memory =
-        !newer_than &&
-        parts_.cache.use(connection_, now, Seconds(0),
-                         [&](CachedToken const& token, std::string_view text) {
-                             keep(text, token.workspace, token.workspace_id, token.generation);
-                         });
-    if (!in_memory) {
-        TokenWish wish;
-        wish.newer_than = newer_than;
-        auto task = parts_.tokens.token(connection_, wish);
-        auto const view = co_await run_on(parts_.control, std::move(task));
-        if (!view) {
-            co_return fail(view.error());
-        }
-        view->access_token.expose([&](std::string_view text) {
-            keep(text, view->workspace, view->workspace_id, view->generation);
+bool ProxyCall::take_token() {
+    bool const in_memory = parts_.cache.use(
+        connection_, parts_.clock.now(), Seconds(0),
+        [this](CachedToken const& token, std::string_view text) {
+            keep_token(text, token.workspace, token.workspace_id, token.generation);
         });
+    return in_memory && origin_;
+}
+
+void ProxyCall::keep_token(std::string_view token, std::string_view workspace,
+                           std::string_view workspace_id, std::uint64_t generation) {
+    constexpr std::string_view name = "Authorization: Bearer ";
+    wipe(authorization_);
+    authorization_.reserve(name.size() + token.size() + 2);
+    authorization_.append(name).append(token).append("\r\n");
+    workspace_ = workspace;
+    workspace_id_ = workspace_id;
+    generation_ = generation;
+    origin_ = proxy_.origin_of(worker_, workspace_);
+}
+
+Task<Result<void>> ProxyCall::get_token(std::optional<std::uint64_t> newer_than) {
+    TokenWish wish;
+    wish.newer_than = newer_than;
+    auto task = parts_.tokens.token(connection_, wish);
+    auto const view = co_await run_on(parts_.control, std::move(task));
+    if (!view) {
+        co_return fail(view.error());
     }
-    auto origin = UpstreamOrigin::of(workspace_);
-    if (!origin) {
+    view->access_token.expose([&](std::string_view text) {
+        keep_token(text, view->workspace, view->workspace_id, view->generation);
+    });
+    if (!origin_) {
         co_return fail(ErrorCode::host_misconfigured, "The connection's workspace is no address.");
     }
-    origin_ = std::move(*origin);
-    origin_.egress = parts_.egress(workspace_);
     co_return Result<void>{};
 }
 
 Result<void> ProxyCall::make_head() {
     wipe(head_);
+    head_.reserve(target_.raw.size() + authorization_.size() + usual_head_bytes);
     head_.append(method_).append(" ").append(target_.raw).append(" HTTP/1.1\r\nHost: ");
-    head_.append(origin_.authority()).append("\r\n").append(authorization_);
-    auto rules = parts_.headers;
-    rules.workspace_id = workspace_id_;  // the caller's own word for it is not passed (T38)
-    auto const appended = append_request_headers(head_, exchange_.request().headers, rules);
+    head_.append(origin_->authority()).append("\r\n").append(authorization_);
+    // The caller's own word for the workspace is not passed (T38).
+    auto const appended =
+        append_request_headers(head_, exchange_.request().headers, parts_.headers, workspace_id_);
     if (!appended) {
         return appended;
     }
@@ -200,7 +213,7 @@ Task<ProxyCall::Attempt> ProxyCall::attempt() {
         made.failure = TransportError{head.error(), Sent::not_sent};
         co_return made;
     }
-    auto acquired = co_await pool_.acquire(origin_, attempts_ > 1);
+    auto acquired = co_await pool_.acquire(*origin_, attempts_ > 1);
     if (!acquired) {
         made.failure = std::move(acquired.error());
         co_return made;

@@ -13,7 +13,7 @@ namespace brickgate {
 
 class ProxyCall {
  public:
-    ProxyCall(Proxy& proxy, UpstreamPool& pool, Exchange& exchange, ConnectionId connection,
+    ProxyCall(Proxy& proxy, Proxy::Worker& worker, Exchange& exchange, ConnectionId connection,
               std::string target);
     ~ProxyCall();
     Task<void> run();
@@ -31,8 +31,13 @@ class ProxyCall {
 
     bool is_replayable() const { return body_whole_; }
     Task<bool> read_body_ahead();
-    Task<bool> get_turn();
+    // What can be had without waiting costs no coroutine.
+    bool take_turn();
+    Task<bool> wait_for_turn();
+    bool take_token();
     Task<Result<void>> get_token(std::optional<std::uint64_t> newer_than);
+    void keep_token(std::string_view token, std::string_view workspace,
+                    std::string_view workspace_id, std::uint64_t generation);
     Result<void> make_head();
     Task<Attempt> attempt();
     Task<std::optional<TransportError>> send(UpstreamConnection& connection);
@@ -48,6 +53,7 @@ class ProxyCall {
 
     Proxy& proxy_;
     Proxy::Parts& parts_;
+    Proxy::Worker& worker_;
     UpstreamPool& pool_;
     Exchange& exchange_;
     ConnectionId connection_;
@@ -63,7 +69,7 @@ class ProxyCall {
     std::string workspace_;
     std::string workspace_id_;  // of a unified host
     std::uint64_t generation_ = 0;
-    UpstreamOrigin origin_;
+    std::shared_ptr<UpstreamOrigin const> origin_;
     std::string head_;  // of the request as it goes upstream; wiped
 
     std::optional<Admission> admission_;

@@ -61,7 +61,7 @@ std::optional<ProxyRoutes::Way> ProxyRoutes::way_of(ServerRequest const& request
         target.remove_prefix(base.size());
     }
     if (is_proxied_path(target.substr(0, target.find('?')))) {
-        return Way{{}, std::string(target)};
+        return Way{{}, target};
     }
     if (!target.starts_with(before_id)) {
         return std::nullopt;
@@ -71,8 +71,7 @@ std::optional<ProxyRoutes::Way> ProxyRoutes::way_of(ServerRequest const& request
     if (id_end == std::string_view::npos || !rest.substr(id_end).starts_with(after_id)) {
         return std::nullopt;
     }
-    return Way{std::string(rest.substr(0, id_end)),
-               std::string(rest.substr(id_end + after_id.size() - 1))};
+    return Way{rest.substr(0, id_end), rest.substr(id_end + after_id.size() - 1)};
 }
 
 Result<ConnectionId> ProxyRoutes::authorize_call(ServerRequest const& request,
@@ -98,7 +97,7 @@ Result<ConnectionId> ProxyRoutes::authorize_call(ServerRequest const& request,
     if (!caller) {
         return fail(caller.error());
     }
-    return ConnectionId(way.connection);
+    return ConnectionId(std::string(way.connection));
 }
 
 Task<void> ProxyRoutes::handle(Exchange& exchange) {
@@ -122,7 +121,7 @@ Task<void> ProxyRoutes::handle(Exchange& exchange) {
         (void)co_await exchange.answer(std::move(response));
         co_return;
     }
-    co_await parts_.proxy.forward(exchange, std::move(*connection), std::move(way->target));
+    co_await parts_.proxy.forward(exchange, std::move(*connection), std::string(way->target));
 }
 
 }  // namespace brickgate

@@ -32,8 +32,9 @@ class ProxyRoutes {
 
  private:
     struct Way {
-        std::string connection;  // empty: the capability's
-        std::string target;      // below our own prefix
+        // Into the request.
+        std::string_view connection;  // empty: the capability's
+        std::string_view target;      // below our own prefix
     };
     std::optional<Way> way_of(ServerRequest const& request) const;
     Result<ConnectionId> authorize_call(ServerRequest const& request, Way const& way) const;

@@ -138,12 +138,11 @@ void request_headers(Input input) {
     RequestHeaderRules const rules{
         .extra_allowed = {"Authorization", "Cookie", "Host", "Connection", "X-Custom",
                           "Content-Length", "Transfer-Encoding", "X-Databricks-Org-Id"},
-        .workspace_id = "7",
         .user_agent_suffix = "brickgate/1"};
     std::string out = "GET / HTTP/1.1\r\n";
     std::size_t const begin = out.size();
     auto const fields = fields_from(input);
-    if (!append_request_headers(out, fields, rules)) {
+    if (!append_request_headers(out, fields, rules, "7")) {
         require(out.size() == begin);
         return;
     }

@@ -45,9 +45,10 @@ std::string lines_of(Result<void> const& result, std::string const& out) {
     return joined;
 }
 
-std::string to_workspace(Fields const& fields, RequestHeaderRules const& rules = {}) {
+std::string to_workspace(Fields const& fields, RequestHeaderRules const& rules = {},
+                         std::string_view workspace_id = {}) {
     std::string out;
-    return lines_of(append_request_headers(out, views(fields), rules), out);
+    return lines_of(append_request_headers(out, views(fields), rules, workspace_id), out);
 }
 
 std::string const harmless =
@@ -143,7 +144,7 @@ TEST(HeaderRules, T40_what_connection_nominates_goes_but_nothing_of_ours) {
         auto const arrives = joined(*array_at(object, "arrives"));
         EXPECT_EQ(to_workspace(fields_of(object)), arrives) << text_at(object, "why");
         // The names that we add are safe from being nominated.
-        EXPECT_EQ(to_workspace(fields_of(object), {.workspace_id = "7"}),
+        EXPECT_EQ(to_workspace(fields_of(object), {}, "7"),
                   arrives + (arrives.empty() ? "" : " | ") +
                       "X-Databricks-Org-Id: 7 | X-Databricks-Workspace-Id: 7");
     }
@@ -159,7 +160,7 @@ TEST(HeaderRules, T41_a_broken_field_refuses_the_whole_message) {
     auto const request = request_corpus();
     for (auto const& row : list_of(request, "refused", 20)) {
         auto const& object = row.as_object();
-        EXPECT_EQ(to_workspace(fields_of(object), {.workspace_id = "7"}), "invalid_request")
+        EXPECT_EQ(to_workspace(fields_of(object), {}, "7"), "invalid_request")
             << text_at(object, "why");
     }
     auto const response = response_corpus();
@@ -187,7 +188,7 @@ TEST(HeaderRules, T41_one_function_writes_lines_and_knows_the_characters) {
 }
 
 TEST(HeaderRules, T41_our_own_values_are_checked_too) {
-    EXPECT_EQ(to_workspace({{"Accept", "a"}}, {.workspace_id = "7\r\nX: y"}), "internal");
+    EXPECT_EQ(to_workspace({{"Accept", "a"}}, {}, "7\r\nX: y"), "internal");
     EXPECT_EQ(to_workspace({{"User-Agent", "a"}}, {.user_agent_suffix = "b\nc"}), "internal");
 }
 
@@ -197,7 +198,7 @@ TEST(HeaderRules, T38_the_rows_workspace_arrives_exactly_once) {
                         {"X-Forwarded-Host", "evil.test"},
                         {"Host", "evil.test"},
                         {"Accept", "a"}};
-    EXPECT_EQ(to_workspace(fields, {.workspace_id = "7"}),
+    EXPECT_EQ(to_workspace(fields, {}, "7"),
               "Accept: a | X-Databricks-Org-Id: 7 | X-Databricks-Workspace-Id: 7");
     EXPECT_EQ(to_workspace(fields), "Accept: a");
 }
@@ -256,7 +257,7 @@ TEST(HeaderRules, lines_are_appended_to_what_is_there) {
     EXPECT_TRUE(append_request_headers(out, good, {}));
     EXPECT_EQ(out, "GET / HTTP/1.1\r\nAccept: a\r\n");
     EXPECT_FALSE(append_request_headers(out, bad, {}));
-    EXPECT_FALSE(append_request_headers(out, good, {.workspace_id = "\n"}));
+    EXPECT_FALSE(append_request_headers(out, good, {}, "\n"));
     EXPECT_FALSE(append_response_headers(out, bad));
     EXPECT_EQ(out, "GET / HTTP/1.1\r\nAccept: a\r\n");
 }
