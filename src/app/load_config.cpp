@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/load_config.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <toml++/toml.h>
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
-#include "app/dotenv.h"
 #include "app/settings_table.h"
 #include "app/validate_config.h"
 #include "base/encoding.h"
-
-extern char** environ;
 
 namespace brickgate {
 
@@ -193,99 +184,6 @@ std::optional<Found> look_up(Setting const& setting, ConfigSources const& source
     return std::nullopt;
 }
 
-std::optional<std::string> read_text(std::string const& path) {
-    std::error_code ec;
-    std::ifstream in(path, std::ios::binary);
-    if (!in || !std::filesystem::is_regular_file(path, ec)) {
-        return std::nullopt;
-    }
-    return std::string{std::istreambuf_iterator<char>(in), {}};
-}
-
-bool others_may_read(std::string const& path) {
-    struct stat about{};
-    return stat(path.c_str(), &about) == 0 && (about.st_mode & 0077) != 0;
-}
-
-// Out of /proc/<pid>/environ too, which is where getenv points.
-void wipe_from_environment(std::string const& name) {
-    if (char* const value = getenv(name.c_str())) {
-        explicit_bzero(value, std::char_traits<char>::length(value));
-    }
-    unsetenv(name.c_str());
-}
-
-ConfigValues take_environment() {
-    ConfigValues out;
-    for (char** entry = environ; entry && *entry; ++entry) {
-        std::string_view const text = *entry;
-        auto const equals = text.find('=');
-        if (equals != std::string_view::npos) {
-            out.emplace(text.substr(0, equals), text.substr(equals + 1));
-        }
-    }
-    for (auto const& setting : all_settings()) {
-        if (setting.secret) {
-            wipe_from_environment(setting.environment_name());
-            wipe_from_environment(std::string(setting.plain_name));
-        }
-    }
-    return out;
-}
-
-void read_dotenv(ConfigSources& sources, std::vector<std::string>& warnings) {
-    std::error_code ec;
-    if (!std::filesystem::is_regular_file(".env", ec)) {
-        return;  // none, or a folder: Python's virtual environments are called so
-    }
-    auto text = read_text(".env");
-    if (!text) {
-        warnings.emplace_back(".env cannot be read");
-        return;
-    }
-    sources.dotenv = parse_dotenv(*text);
-    wipe(*text);
-    bool const has_secret = std::ranges::any_of(all_settings(), [&](auto const& setting) {
-        return setting.secret && (sources.dotenv.contains(setting.environment_name()) ||
-                                  sources.dotenv.contains(std::string(setting.plain_name)));
-    });
-    if (has_secret && others_may_read(".env")) {
-        warnings.emplace_back(".env holds a secret and can be read by others: chmod 600 .env");
-    }
-}
-
-Result<void> read_file(ConfigSources& sources, std::string const& config_file) {
-    std::string const file = config_file.empty() ? "brickgate.toml" : config_file;
-    std::error_code ec;
-    if (config_file.empty() && !std::filesystem::exists(file, ec)) {
-        return {};
-    }
-    auto text = read_text(file);
-    if (!text) {
-        return fail(ErrorCode::config_invalid,
-                    "The configuration file " + file + " cannot be read.");
-    }
-    sources.file_name = file;
-    sources.file_is_wide = others_may_read(file);
-    sources.file_text = std::move(*text);
-    return {};
-}
-
-std::string default_data_dir(ConfigValues const& environment) {
-    auto const value = [&](char const* name) {
-        auto const found = environment.find(name);
-        return found == environment.end() ? std::string() : found->second;
-    };
-    if (auto const folder = value("STATE_DIRECTORY"); !folder.empty()) {
-        return folder.substr(0, folder.find(':'));  // of the service manager
-    }
-    if (auto const state = value("XDG_STATE_HOME"); state.starts_with('/')) {
-        return state + "/brickgate";
-    }
-    std::string const home = value("HOME");
-    return home.empty() ? "/var/lib/brickgate" : home + "/.local/state/brickgate";
-}
-
 void keep_secrets(LoadedConfig& loaded, LoadedConfig const& before) {
     auto const keep = [](Secret& now, Secret const& then) {
         if (now.empty()) {
@@ -345,19 +243,6 @@ std::expected<LoadedConfig, std::vector<std::string>> load_config(ConfigSources 
         return std::unexpected(std::move(errors));
     }
     return loaded;
-}
-
-Result<ConfigSources> read_sources(ConfigValues flags, std::string const& config_file,
-                                   std::vector<std::string>& warnings) {
-    ConfigSources sources;
-    sources.flags = std::move(flags);
-    sources.environment = take_environment();
-    sources.default_data_dir = default_data_dir(sources.environment);
-    read_dotenv(sources, warnings);
-    if (auto const read = read_file(sources, config_file); !read) {
-        return fail(read.error());
-    }
-    return sources;
 }
 
 }  // namespace brickgate

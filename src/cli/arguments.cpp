@@ -253,7 +253,10 @@ std::unique_ptr<CLI::App> make_app(Arguments& arguments) {
 
 int run(CLI::App const& app, Arguments& arguments) {
     std::string const command = chosen(app);
-    Common const common = with_flags(arguments);
+    Common common = with_flags(arguments);
+    if (command == "serve" || command == "demo" || command == "doctor" || command == "config") {
+        common.folder = WorkingFolder::decides;
+    }
     if (command == "serve") {
         return run_serve(common);
     }
@@ -324,7 +327,9 @@ std::optional<std::vector<std::string>> shim_words(int count, char const* const*
 
 int run_program(int count, char const* const* values) {
     if (auto const words = shim_words(count, values)) {
-        return run_databricks_shim(Common{}, *words);
+        Common common;
+        common.folder = WorkingFolder::is_ignored;  // SDKs call it wherever their program stands
+        return run_databricks_shim(common, *words);
     }
     Arguments arguments;
     arguments.common.program = values[0];

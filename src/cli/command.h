@@ -19,6 +19,8 @@ enum Exit : int { ok = 0, failed = 1, usage = 64, unavailable = 69, in_use = 75,
 struct Common {
     std::string program = "brickgate";  // as it was called
     std::string config_file;
+    // Of the daemons and of those who speak about them; other commands are run anywhere.
+    WorkingFolder folder = WorkingFolder::names_the_app;
     ConfigValues flags;  // settings given on the command line, by name
     bool json = false;
 };

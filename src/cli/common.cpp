@@ -43,9 +43,13 @@ int complain(std::vector<std::string> const& lines) {
 std::expected<LoadedConfig, std::vector<std::string>> try_load(Common const& common,
                                                                LoadedConfig const* before) {
     std::vector<std::string> warnings;
-    auto sources = read_sources(common.flags, common.config_file, warnings);
+    auto sources = read_sources(common.flags, common.config_file, warnings, common.folder);
     if (!sources) {
-        return std::unexpected(std::vector{sources.error().message()});
+        return std::unexpected(std::vector{sources.error().message() + " (" +
+                                           std::string(sources.error().name()) + ")"});
+    }
+    if (common.folder == WorkingFolder::names_the_app && !before) {
+        complain(warnings);  // once; daemons and doctor have their own place for them
     }
     auto loaded = load_config(*sources, before);
     if (!loaded) {

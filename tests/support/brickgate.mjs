@@ -38,7 +38,7 @@ export function temporaryFolder() {
   return mkdtempSync(join(tmpdir(), 'brickgate-test-'));
 }
 
-const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BRICKGATE_|CLIENT_|REDIRECT_URI|DATABRICKS_|XDG_STATE)/.test(name)));
+const clean = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BRICKGATE_|CLIENT_|REDIRECT_URI|DATABRICKS_|XDG_STATE)/.test(name))), XDG_CONFIG_HOME: '/nonexistent' };
 
 // What a failing test left behind ends with its file.
 const running = new Set();

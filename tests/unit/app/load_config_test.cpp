@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -18,10 +19,12 @@
 namespace brickgate {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 ConfigSources sources_of(ConfigValues flags, ConfigValues environment, ConfigValues dotenv = {},
                          std::string file = {}) {
@@ -335,10 +338,12 @@ class InFolder : public ::testing::Test {
     void SetUp() override {
         before_ = std::filesystem::current_path();
         std::filesystem::current_path(folder_.path());
+        setenv("XDG_CONFIG_HOME", (folder_ / "of-the-user").c_str(), 1);
     }
     void TearDown() override {
         std::filesystem::current_path(before_);
-        for (auto const* name : {"CLIENT_SECRET", "BRICKGATE_DATA_ROOT_KEY", "STATE_DIRECTORY"}) {
+        for (auto const* name :
+             {"CLIENT_SECRET", "BRICKGATE_DATA_ROOT_KEY", "STATE_DIRECTORY", "XDG_CONFIG_HOME"}) {
             unsetenv(name);
         }
     }
@@ -346,8 +351,10 @@ class InFolder : public ::testing::Test {
         std::ofstream(name) << text;
         chmod(name.c_str(), mode);
     }
-    ConfigSources must_read(std::string const& file = {}) {
-        auto sources = read_sources({}, file, warnings_);
+    ConfigSources must_read(std::string const& file = {},
+                            WorkingFolder folder = WorkingFolder::decides) {
+        warnings_.clear();
+        auto sources = read_sources({}, file, warnings_, folder);
         EXPECT_TRUE(sources);
         return sources ? std::move(*sources) : ConfigSources();
     }
@@ -410,6 +417,96 @@ TEST_F(InFolder, a_file_that_was_named_must_be_there) {
 TEST_F(InFolder, a_service_manager_names_the_data_folder) {
     setenv("STATE_DIRECTORY", "/var/lib/brickgate:/var/lib/other", 1);
     EXPECT_EQ(must_read().default_data_dir, "/var/lib/brickgate");
+}
+
+// A cloned repository, or a folder of somebody else's: with a proxy and an authority of theirs the
+// refresh token and the client's secret would go to them.
+TEST_F(InFolder, T68_a_folder_that_one_stands_in_names_the_app_and_nothing_else) {
+    write(".env",
+          "CLIENT_ID=a\nBRICKGATE_DATABRICKS_CLIENT_SECRET=dose1\nDATABRICKS_HOST=dbc-1.cloud."
+          "databricks.com\nBRICKGATE_TLS_PROXY=http://127.0.0.1:9\nBRICKGATE_TLS_CA_FILE=ca.pem\n"
+          "BRICKGATE_DATA_DIR=/tmp/theirs\nBRICKGATE_DATABRICKS_HOSTS=evil.test\n"
+          "BRICKGATE_DATABRICKS_TOKEN_ENDPOINT=https://dbc-1.cloud.databricks.com/drop\n");
+    write("brickgate.toml", "[tls]\nproxy = \"http://127.0.0.1:8\"\n");
+    auto const loaded = must_load(must_read({}, WorkingFolder::names_the_app));
+    EXPECT_EQ(loaded.config.databricks.client_id, "a");
+    EXPECT_EQ(exposed(loaded.config.databricks.client_secret), "dose1");
+    EXPECT_EQ(loaded.config.databricks.host, "dbc-1.cloud.databricks.com");
+    for (auto const& setting : all_settings()) {
+        bool const of_the_app = setting.section == "databricks" &&
+                                (setting.key == "host" || setting.key.starts_with("client_"));
+        if (!of_the_app) {
+            EXPECT_EQ(loaded.source.at(setting.name()), "default") << setting.name();
+        }
+    }
+    EXPECT_THAT(warnings_,
+                ElementsAre(AllOf(HasSubstr("BRICKGATE_TLS_PROXY"), HasSubstr("BRICKGATE_DATA_DIR"),
+                                  Not(HasSubstr("CLIENT_ID"))),
+                            HasSubstr("brickgate.toml of this folder: not read")));
+}
+
+TEST_F(InFolder, T68_what_is_named_or_the_users_own_counts_wherever_one_stands) {
+    write("brickgate.toml", "[tls]\nproxy = \"http://127.0.0.1:8\"\n");
+    for (auto const folder : {WorkingFolder::names_the_app, WorkingFolder::is_ignored}) {
+        EXPECT_EQ(must_load(must_read("brickgate.toml", folder)).config.tls.proxy,
+                  "http://127.0.0.1:8");
+        EXPECT_THAT(warnings_, IsEmpty());
+    }
+    std::filesystem::create_directories("of-the-user/brickgate");
+    write("of-the-user/brickgate/brickgate.toml", "[tls]\nproxy = \"http://127.0.0.1:7\"\n");
+    for (auto const folder : {WorkingFolder::names_the_app, WorkingFolder::is_ignored}) {
+        EXPECT_EQ(must_load(must_read({}, folder)).config.tls.proxy, "http://127.0.0.1:7");
+    }
+    EXPECT_EQ(must_load(must_read()).config.tls.proxy, "http://127.0.0.1:8");
+    std::filesystem::remove("brickgate.toml");
+    EXPECT_EQ(must_load(must_read()).config.tls.proxy, "http://127.0.0.1:7");
+}
+
+TEST_F(InFolder, T68_an_ignored_folder_is_not_even_read) {
+    write(".env", "CLIENT_ID=a\n", 0666);
+    write("brickgate.toml", "no TOML", 0666);
+    auto const loaded = must_load(must_read({}, WorkingFolder::is_ignored));
+    EXPECT_EQ(loaded.config.databricks.client_id, "");
+    EXPECT_THAT(warnings_, IsEmpty());
+}
+
+TEST_F(InFolder, T68_a_file_that_others_may_write_is_refused_and_not_passed_over) {
+    std::filesystem::create_directories("of-the-user/brickgate");
+    for (std::string const name :
+         {".env", "brickgate.toml", "of-the-user/brickgate/brickgate.toml"}) {
+        for (mode_t const mode : {0620, 0602, 0666}) {
+            write(name, "", mode);
+            auto const sources = read_sources({}, {}, warnings_);
+            ASSERT_FALSE(sources) << name;
+            EXPECT_EQ(sources.error().code(), ErrorCode::config_invalid);
+            EXPECT_THAT(sources.error().message(),
+                        AllOf(HasSubstr("can be written by others"), HasSubstr("chmod go-w")));
+        }
+        chmod(name.c_str(), 0644);
+        EXPECT_TRUE(read_sources({}, {}, warnings_)) << name;
+    }
+}
+
+TEST_F(InFolder, T68_a_file_or_link_of_another_user_is_refused) {
+    if (geteuid() != 0) {
+        GTEST_SKIP() << "only root can give a file away";
+    }
+    for (std::string const name : {".env", "brickgate.toml"}) {
+        write(name, "");
+        ASSERT_EQ(chown(name.c_str(), 65534, 65534), 0);
+        auto const sources = read_sources({}, {}, warnings_);
+        ASSERT_FALSE(sources) << name;
+        EXPECT_EQ(sources.error().code(), ErrorCode::config_invalid);
+        EXPECT_THAT(sources.error().message(), HasSubstr("belongs to another user (uid 65534)"));
+        std::filesystem::remove(name);
+        // Their link to a file of ours: which of ours is read was theirs to choose.
+        write("ours", "");
+        std::filesystem::create_symlink("ours", name);
+        EXPECT_TRUE(read_sources({}, {}, warnings_)) << name;
+        ASSERT_EQ(lchown(name.c_str(), 65534, 65534), 0);
+        EXPECT_FALSE(read_sources({}, {}, warnings_)) << name;
+        std::filesystem::remove(name);
+    }
 }
 
 TEST(PathOf, is_what_stands_behind_the_host) {
