@@ -3,6 +3,7 @@
 #include "app/from_config.h"
 #include "app/gateway_parts.h"
 #include "app/load_rate_limits.h"
+#include "databricks/endpoints.h"
 #include "databricks/workspace.h"
 #include "oauth/metadata.h"
 #include "server/assets.h"
@@ -66,11 +67,12 @@ void Gateway::Parts::open_door() {
 
 void Gateway::Parts::open_proxy() {
     auto const& config = loaded.config;
-    auto const egress = [networks =
-                             config.databricks.allowed_networks](std::string const& workspace) {
+    // Every registration lists the same hosts by name.
+    auto const egress = [listed = registrations.front()](std::string const& workspace) {
         EgressPolicy policy;
-        policy.operator_listed = !databricks_host_kind(host_of(workspace)).has_value();
-        policy.allowed_networks = networks;
+        policy.operator_listed = is_named_by_operator(listed->hosts, workspace) &&
+                                 !databricks_host_kind(host_of(workspace)).has_value();
+        policy.allowed_networks = listed->allowed_networks;
         return policy;
     };
     RequestHeaderRules headers;

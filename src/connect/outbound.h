@@ -8,8 +8,8 @@
 
 namespace brickgate {
 
-// For an address on a host that the registration admitted or the operator wrote down: one that is
-// not Databricks' own by name may lie anywhere, Databricks' own must be public.
+// For an address on a host that the registration admitted: one that the operator wrote down by name
+// may lie anywhere; Databricks' own, and hosts below a listed suffix, must be public (T28).
 HttpLimits limits_for(Registration const& registration, std::string_view url);
 
 // Is it one of the endpoints that the operator configured for this registration?

@@ -129,4 +129,8 @@ Result<HostConfig> parse_host_config(HttpResponse const& response, WorkspaceHost
     });
 }
 
+bool is_named_by_operator(HostAllowList const& hosts, std::string_view origin) {
+    return std::ranges::find(hosts.exact_origins(), origin) != hosts.exact_origins().end();
+}
+
 }  // namespace brickgate

@@ -3,6 +3,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "databricks/endpoints.h"
 #include "databricks/workspace.h"
 #include "oauth/metadata.h"
 #include "oauth/token_endpoint.h"
@@ -19,7 +20,8 @@ HttpLimits grant_limits(Registration const& registration, std::string const& wor
     HttpLimits limits;
     limits.too_large = ErrorCode::token_too_large;
     limits.fresh_connection = true;
-    limits.egress.operator_listed = !databricks_host_kind(host_of(workspace)).has_value();
+    limits.egress.operator_listed = is_named_by_operator(registration.hosts, workspace) &&
+                                    !databricks_host_kind(host_of(workspace)).has_value();
     limits.egress.allowed_networks = registration.allowed_networks;
     return limits;
 }

@@ -70,6 +70,20 @@ TEST_F(DiscoveryTest, a_host_of_the_operators_own_may_lie_anywhere) {
     EXPECT_TRUE(http.calls().back().limits.egress.operator_listed);
 }
 
+// Whoever may add names below the suffix would choose where we connect to.
+TEST_F(DiscoveryTest, T28_a_host_below_a_listed_suffix_must_be_at_a_public_address) {
+    ASSERT_TRUE(registration.hosts.add(".corp.example"));
+    ASSERT_TRUE(registration.hosts.add("https://named.corp.example"));
+    for (std::string const name : {"any", "named"}) {
+        std::string const origin = "https://" + name + ".corp.example";
+        auto document = discovery_document(origin);
+        document["jwks_uri"] = origin + "/oidc/jwks.json";
+        http.expect("GET", discovery_of(origin), 200, json::serialize(document));
+        EXPECT_TRUE(metadata(origin));
+        EXPECT_EQ(http.calls().back().limits.egress.operator_listed, name == "named") << name;
+    }
+}
+
 TEST_F(DiscoveryTest, keys_on_a_regional_control_plane_must_be_at_a_public_address) {
     expect_keys();
     EXPECT_TRUE(keys("key-1"));

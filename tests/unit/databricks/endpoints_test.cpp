@@ -146,5 +146,18 @@ TEST(HostConfig, answers_that_are_none) {
     }
 }
 
+TEST(NamedByOperator, T28_is_an_entry_of_its_own_and_not_a_suffix) {
+    HostAllowList list;
+    ASSERT_TRUE(list.add(".corp.example"));
+    ASSERT_TRUE(list.add("bricks.corp.example"));
+    ASSERT_TRUE(list.add("http://127.0.0.1:8081"));
+    EXPECT_TRUE(is_named_by_operator(list, "https://bricks.corp.example"));
+    EXPECT_TRUE(is_named_by_operator(list, "http://127.0.0.1:8081"));
+    ASSERT_TRUE(list.admit("https://any.corp.example"));
+    EXPECT_FALSE(is_named_by_operator(list, "https://any.corp.example"));
+    EXPECT_FALSE(is_named_by_operator(list, "http://127.0.0.1:8082"));
+    EXPECT_FALSE(is_named_by_operator(list, ""));
+}
+
 }  // namespace
 }  // namespace brickgate::testing

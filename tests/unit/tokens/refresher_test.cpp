@@ -39,6 +39,18 @@ TEST_F(Refreshing, a_client_fault_leaves_no_back_off_on_the_connection) {
     EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
 }
 
+TEST_F(Refreshing, T28_only_a_host_that_the_operator_named_may_lie_at_any_address) {
+    auto const listed = registration("reg_1");
+    ASSERT_TRUE(listed->hosts.add(".corp.example"));
+    ASSERT_TRUE(listed->hosts.add("named.corp.example"));
+    registrations = {listed};
+    for (std::string const name : {"any", "named"}) {
+        auto const row = connect(name, "https://" + name + ".corp.example");
+        EXPECT_EQ(outcome_of(refresh(row)), "refreshed");
+        EXPECT_EQ(http.calls.back().egress.operator_listed, name == "named") << name;
+    }
+}
+
 TEST_F(Refreshing, an_invalid_request_of_one_workspace_stops_no_other) {
     auto const odd = connect("odd");
     auto const other = connect("other", host_b);

@@ -46,12 +46,13 @@ class FakeTokenEndpoints final : public HttpClient {
         std::string url;
         std::string presented;
         Time at{};
+        EgressPolicy egress;
     };
     explicit FakeTokenEndpoints(VirtualTimers& timers, ManualClock& clock)
         : timers_(timers), clock_(clock) {}
 
     Task<HttpAnswer> send(HttpRequest request, HttpLimits limits) override {
-        Call call{request.url, presented_in(request), clock_.now()};
+        Call call{request.url, presented_in(request), clock_.now(), limits.egress};
         if (limits.not_after && clock_.steady() > *limits.not_after) {
             co_return broken(ErrorCode::request_aborted, Sent::not_sent);
         }
