@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <curl/curl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <future>
@@ -10,6 +8,7 @@
 #include "app/gateway.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/daemon_socket.h"
 #include "cli/interrupt.h"
 #include "net/task_group.h"
 
@@ -30,9 +29,23 @@ Result<Admin::Answer> read_answer(int status, std::string_view body) {
     return Admin::Answer{status, std::move(parsed->get_object())};
 }
 
+constexpr std::size_t answer_bytes_max = 16UL << 20;  // a page of a list has a hundred rows
+
 std::size_t collect(char* bytes, std::size_t, std::size_t count, void* out) {
-    static_cast<std::string*>(out)->append(bytes, count);
+    auto& answer = *static_cast<std::string*>(out);
+    if (answer.size() + count > answer_bytes_max) {
+        return CURL_WRITEFUNC_ERROR;
+    }
+    answer.append(bytes, count);
     return count;
+}
+
+// The connection whose other end was looked at, and no other.
+curl_socket_t use_connected(void* fd, curlsocktype, curl_sockaddr*) {
+    return *static_cast<int*>(fd);
+}
+int is_connected(void*, curl_socket_t, curlsocktype) {
+    return CURL_SOCKOPT_ALREADY_CONNECTED;
 }
 
 // Asked by libcurl once a second, and oftener while bytes come.
@@ -43,15 +56,26 @@ int give_up(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 // HTTP over the data folder's Unix socket; the daemon knows us by our user id.
 class SocketAdmin final : public Admin {
  public:
-    explicit SocketAdmin(std::string path) : path_(std::move(path)) {}
+    explicit SocketAdmin(std::string folder) : folder_(std::move(folder)) {}
 
     Result<Answer> call(std::string method, std::string target, json::object body) override {
+        std::string const path = socket_of(folder_);
+        auto connected = connect_to_daemon(folder_);
+        if (!connected) {
+            return fail(connected.error());
+        }
+        if (*connected < 0) {
+            return unanswered(path);
+        }
         std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> const curl(curl_easy_init(),
                                                                        curl_easy_cleanup);
         std::string const url = "http://localhost" + target;
         std::string const text = body.empty() ? "" : json::serialize(body);
         std::string answer;
-        curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, path_.c_str());
+        curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, path.c_str());
+        curl_easy_setopt(curl.get(), CURLOPT_OPENSOCKETFUNCTION, use_connected);
+        curl_easy_setopt(curl.get(), CURLOPT_OPENSOCKETDATA, &*connected);
+        curl_easy_setopt(curl.get(), CURLOPT_SOCKOPTFUNCTION, is_connected);
         curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
         curl_easy_setopt(curl.get(), CURLOPT_PROXY, "");
         curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method.c_str());
@@ -68,8 +92,7 @@ class SocketAdmin final : public Admin {
         }
         CURLcode const done = curl_easy_perform(curl.get());
         if (done != CURLE_OK) {
-            return fail(ErrorCode::upstream_unreachable,
-                        "The running gateway does not answer on " + path_ + ".");
+            return unanswered(path);
         }
         long status = 0;
         curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -80,7 +103,11 @@ class SocketAdmin final : public Admin {
     bool is_daemon() const override { return true; }
 
  private:
-    std::string path_;
+    static std::unexpected<Error> unanswered(std::string const& path) {
+        return fail(ErrorCode::upstream_unreachable,
+                    "The running gateway does not answer on " + path + ".");
+    }
+    std::string folder_;
 };
 
 // No daemon: the same gateway without listeners, in this process, for this one command.
@@ -131,44 +158,31 @@ class InProcessAdmin final : public Admin {
     std::thread thread_;
 };
 
-bool somebody_listens(std::string const& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof(address.sun_path)) {
-        return false;
-    }
-    path.copy(address.sun_path, path.size());
-    int const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool const connected =
-        connect(fd, reinterpret_cast<sockaddr const*>(&address), sizeof(address)) == 0;
-    close(fd);
-    return connected;
-}
-
-std::string socket_of(Config const& config) {
-    return config.data.dir + "/brickgate.sock";
-}
-
 }  // namespace
 
 bool daemon_runs(Config const& config) {
-    return somebody_listens(socket_of(config));
+    return daemon_listens(config.data.dir);
 }
 
 Result<std::unique_ptr<Admin>> connect_admin(LoadedConfig loaded) {
-    std::string const socket_path = socket_of(loaded.config);
-    if (somebody_listens(socket_path)) {
-        return std::make_unique<SocketAdmin>(socket_path);
+    std::string const folder = loaded.config.data.dir;
+    auto const connected = connect_to_daemon(folder);
+    if (!connected) {
+        return fail(connected.error());
+    }
+    if (*connected >= 0) {
+        close(*connected);
+        return std::make_unique<SocketAdmin>(folder);
     }
     // Another command has the folder for a moment, or a daemon is about to listen.
     auto const end = std::chrono::steady_clock::now() + patience;
-    auto wait = [&socket_path, end] {
+    auto wait = [&folder, end] {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        return !somebody_listens(socket_path) && std::chrono::steady_clock::now() < end;
+        return !daemon_listens(folder) && std::chrono::steady_clock::now() < end;
     };
     auto opened = InProcessAdmin::open(std::move(loaded), std::move(wait));
-    if (!opened && opened.error().code() == ErrorCode::in_use && somebody_listens(socket_path)) {
-        return std::make_unique<SocketAdmin>(socket_path);
+    if (!opened && opened.error().code() == ErrorCode::in_use && daemon_listens(folder)) {
+        return std::make_unique<SocketAdmin>(folder);
     }
     return opened;
 }

@@ -76,3 +76,19 @@ test('T68 a file that others may write stops the daemon with a sentence, and is 
     }
   }
 });
+
+test('T52 an answer without an end is no answer, and fills no memory', async () => {
+  const folder = join(temporaryFolder(), 'data');
+  let sent = 0;
+  const theirs = await falseGateway(folder, (socket) => {
+    const part = Buffer.alloc(1 << 20, 0x20);
+    socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n');
+    const more = () => { while (socket.writable && socket.write(part)) sent += part.length; sent += part.length; };
+    socket.on('drain', more);
+    more();
+  });
+  const run = await command(['connections', 'list', '--data', folder]);
+  theirs.stop();
+  assert.equal(run.code, 69, run.err);
+  assert.ok(sent < 64 << 20, `${sent} bytes were taken`);
+});
