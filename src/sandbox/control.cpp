@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "net/address_guard.h"
 #include "sandbox/pages.h"
 #include "sandbox/state.h"
 
@@ -21,6 +22,23 @@ bool from_another_site(Asked const& asked, std::string const& origin) {
     auto const sender = asked.header("Origin");
     return (!site.empty() && site != "none" && site != "same-origin") ||
            (!sender.empty() && sender != origin);
+}
+
+std::string name_in(std::string_view authority) {
+    std::string name(authority.substr(0, authority.find(':')));
+    std::ranges::transform(name, name.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    });
+    return name;
+}
+
+// A page that lets its own name resolve to this machine (T54) is of no other site, as its browser
+// sees it. An address is no name that anybody could make resolve to us; browsers always say one.
+bool is_called_by_name(std::string const& host, std::string_view origin) {
+    auto const name = name_in(host);
+    auto const own = name_in(origin.substr(origin.find("//") + 2));
+    return name.empty() || name.starts_with('[') || name == "localhost" || name == own ||
+           IpAddress::parse(name).has_value();
 }
 
 std::optional<std::vector<std::string>> strings_at(json::object const& object,
@@ -161,6 +179,11 @@ constexpr std::array<Entry, 15> controls{{
 }  // namespace
 
 ServerResponse Sandbox::State::control(Asked const& asked) {
+    if (!is_called_by_name(asked.header("Host"), options.origin)) {
+        return json_answer(421, {{"error",
+                                  "this is not the name of the sandbox; --origin gives it "
+                                  "one"}});
+    }
     bool const looks = asked.method == "GET" || asked.method == "HEAD";
     if (!looks && from_another_site(asked, options.origin)) {
         return json_answer(403, {{"error", "a page of another site may not steer the sandbox"}});
