@@ -29,9 +29,21 @@ std::string sixteen_bytes(std::string_view id) {
 }  // namespace
 
 RowIdentity identity_of(Connection const& row, std::string column, std::uint64_t generation) {
-    return {
-        "connection",       std::move(column), row.tenant, row.id.value(), row.registration.value(),
-        row.issuer.value(), row.workspace,     generation};
+    std::vector<std::string> facts{row.token_endpoint, row.workspace_id, row.subject,
+                                   row.principal.sub, row.principal.user_name};
+    // A refresh token outlives the access token beside it.
+    if (column == "cur_access") {
+        facts.push_back(std::to_string(row.access_expires_at.time_since_epoch().count()));
+    }
+    return {"connection",
+            std::move(column),
+            row.tenant,
+            row.id.value(),
+            row.registration.value(),
+            row.issuer.value(),
+            row.workspace,
+            generation,
+            std::move(facts)};
 }
 
 AssociatedData associated_data(RowIdentity const& identity) {
@@ -44,6 +56,9 @@ AssociatedData associated_data(RowIdentity const& identity) {
         .field(identity.issuer)
         .field(identity.api_host)
         .number(identity.generation);
+    for (auto const& fact : identity.facts) {
+        out.field(fact);
+    }
     return out;
 }
 

@@ -3,6 +3,7 @@
 // Seals and opens what rests in the store, bound to the row it rests in (security design C.3). The
 // identity is computed from the row each time and never stored beside the record. Any thread.
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "base/result.h"
@@ -22,6 +23,9 @@ struct RowIdentity {
     std::string issuer;
     std::string api_host;
     std::uint64_t generation = 0;
+    // What else the row says for as long as it holds this record: where the token goes, whose it
+    // is.
+    std::vector<std::string> facts = {};
 };
 RowIdentity identity_of(Connection const& row, std::string column, std::uint64_t generation);
 AssociatedData associated_data(RowIdentity const& identity);

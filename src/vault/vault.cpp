@@ -19,7 +19,8 @@ RowIdentity identity_of(LoginRow const& row) {
             row.registration.value(),
             row.issuer.value(),
             row.workspace,
-            0};
+            0,
+            {}};
 }
 
 // nonce, a line feed, the verifier: neither has one.

@@ -66,6 +66,7 @@ Task<Result<Vault::Saved>> Vault::save(Connection row, std::string attempt, NewT
     }
     Connection next = row;
     next.generation += 1;
+    next.access_expires_at = fresh.tokens.expires_at;
     if (auto const sealed = seal_into(next, fresh.tokens, presented); !sealed) {
         co_return fail(sealed.error());
     }

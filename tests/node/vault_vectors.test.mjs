@@ -9,7 +9,7 @@ import { blake2b } from '@noble/hashes/blake2b';
 import { answerPayload, bytes, commitment, crc32c, dataKeyPlace, derive, field, hex, notePayload, open, readSegment, ringMac, rootId, rowPlace, seal, spoolPlace, writeFrame } from '../support/vault_reader.mjs';
 
 const read = (name) => JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url)));
-const { long_fields: longFields, key_ring: ring, spool } = read('vault_formats.json');
+const { long_fields: longFields, facts: withFacts, key_ring: ring, spool } = read('vault_formats.json');
 
 // A long text stands in the file as {repeat, times}.
 const whole = (value) => (value?.times ? value.repeat.repeat(value.times) : value);
@@ -45,6 +45,16 @@ test('an absent field and a hashed one are like no other', () => {
     const opened = open(bytes(vector.record), bytes(vector.key), rowPlace(identityOf(vector)));
     assert.deepEqual([opened.keyId, opened.kind, hex(opened.plain)], [vector.key_id, vector.kind, vector.plain], vector.name);
     assert.throws(() => open(bytes(vector.record), bytes(vector.key), rowPlace({ ...identityOf(vector), issuer: `${identityOf(vector).issuer}y` })));
+  }
+});
+
+test('a record with facts of its row opens with these alone, in their order', () => {
+  assert.equal(withFacts.length, 2);
+  for (const { identity, record, key, plain } of withFacts) {
+    const opens = (facts) => hex(open(bytes(record), bytes(key), rowPlace({ ...identity, facts })).plain);
+    assert.equal(opens(identity.facts), plain);
+    for (let i = 0; i < identity.facts.length; ++i) assert.throws(() => opens(identity.facts.with(i, 'else')), `${i}`);
+    for (const facts of [[], identity.facts.slice(1), [...identity.facts, ''], identity.facts.toReversed()]) assert.throws(() => opens(facts));
   }
 });
 

@@ -33,7 +33,8 @@ function sixteen(id) {
 
 export const rowPlace = (identity) => ['brickgate/v1', [
   field(identity.table), field(identity.column), field(sixteen(identity.tenant)), field(sixteen(identity.row)),
-  field(sixteen(identity.registration)), field(identity.issuer), field(identity.api_host), u64(identity.generation)]];
+  field(sixteen(identity.registration)), field(identity.issuer), field(identity.api_host), u64(identity.generation),
+  ...(identity.facts ?? []).map(field)]];
 export const dataKeyPlace = (row) => ['brickgate/dek/v1', [u64(row.id), field(undefined), field(row.purpose), u64(row.created_at_ms), u64(row.root_id)]];
 export const spoolPlace = (node, entry) => ['brickgate/spool/v1', [
   field(node), u64(entry.kind), field(entry.connection), u64(entry.family), u64(entry.generation), field(entry.attempt), u64(entry.received_at_ms)]];

@@ -91,6 +91,8 @@ TEST_F(EnvelopeTest, T71_each_field_of_the_place_counts_alone) {
         {"issuer", [](RowIdentity& i) { i.issuer = "https://evil.example/oidc"; }},
         {"api_host", [](RowIdentity& i) { i.api_host = "https://evil.example"; }},
         {"generation", [](RowIdentity& i) { i.generation += 1; }},
+        {"a fact", [](RowIdentity& i) { i.facts.at(0) = "https://ws.example/drop"; }},
+        {"no facts", [](RowIdentity& i) { i.facts.clear(); }},
         {"a border",
          [](RowIdentity& i) {
              i.api_host = i.issuer.back() + i.api_host;

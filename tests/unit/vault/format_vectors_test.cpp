@@ -25,9 +25,15 @@ std::uint64_t number_at(json::object const& object, std::string_view key) {
     return static_cast<std::uint64_t>(integer_at(object, key).value());
 }
 RowIdentity identity_from(json::object const& row) {
-    return {text_at(row, "table"),    text_at(row, "column"),       text_at(row, "tenant"),
-            text_at(row, "row"),      text_at(row, "registration"), text_at(row, "issuer"),
-            text_at(row, "api_host"), number_at(row, "generation")};
+    RowIdentity out{text_at(row, "table"),    text_at(row, "column"),       text_at(row, "tenant"),
+                    text_at(row, "row"),      text_at(row, "registration"), text_at(row, "issuer"),
+                    text_at(row, "api_host"), number_at(row, "generation")};
+    if (auto const* const facts = array_at(row, "facts")) {
+        for (auto const& fact : *facts) {
+            out.facts.emplace_back(fact.get_string());
+        }
+    }
+    return out;
 }
 
 class FormatVectors : public ::testing::Test {
@@ -39,8 +45,12 @@ class FormatVectors : public ::testing::Test {
     json::object const all_ = read_data_file("vault_formats.json").as_object();
 };
 
-TEST_F(FormatVectors, a_field_too_long_for_its_length_is_hashed) {
-    for (auto const& entry : list(all_, "long_fields")) {
+TEST_F(FormatVectors, a_field_too_long_for_its_length_is_hashed_and_facts_follow_the_place) {
+    json::array vectors = list(all_, "long_fields");
+    auto const& with_facts = list(all_, "facts");
+    ASSERT_EQ(with_facts.size(), 2U);
+    vectors.insert(vectors.end(), with_facts.begin(), with_facts.end());
+    for (auto const& entry : vectors) {
         auto const& vector = entry.get_object();
         auto const identity = identity_from(*object_at(vector, "identity"));
         SCOPED_TRACE(identity.issuer.size());

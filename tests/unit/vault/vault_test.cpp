@@ -257,6 +257,12 @@ TEST_F(VaultTest, T71_a_row_that_was_repointed_gives_no_token_away) {
          [](Connection& c) { c.registration = RegistrationId("reg_" + std::string(32, 'b')); }},
         {"tenant", [](Connection& c) { c.tenant = "other"; }},
         {"generation", [](Connection& c) { c.generation += 1; }},
+        {"the token endpoint's path",
+         [](Connection& c) { c.token_endpoint = "https://ws.example/api/2.0/drop"; }},
+        {"which workspace of the host", [](Connection& c) { c.workspace_id = "999"; }},
+        {"whose it is to the app", [](Connection& c) { c.subject = "mallory"; }},
+        {"whose it is to Databricks", [](Connection& c) { c.principal.sub = "mallory"; }},
+        {"the name that is shown", [](Connection& c) { c.principal.user_name = "mallory"; }},
         {"somebody else's token",
          [&](Connection& c) { c.sealed_refresh = whole.at(other.id.value()).sealed_refresh; }},
         {"the access token as refresh token",
@@ -270,6 +276,15 @@ TEST_F(VaultTest, T71_a_row_that_was_repointed_gives_no_token_away) {
         ASSERT_FALSE(claimed) << what;
         EXPECT_EQ(claimed.error().code(), ErrorCode::vault_error) << what;
     }
+}
+
+// Else one that is over would be served for years, and its refresh put off as long.
+TEST_F(VaultTest, T71_an_access_token_opens_with_its_own_end_only) {
+    auto row = connect("access-1", "refresh-1");
+    ASSERT_TRUE(vault_.open_access(row));
+    row.access_expires_at += Seconds(999999);
+    EXPECT_FALSE(vault_.open_access(row));
+    EXPECT_TRUE(vault_.open_refresh(row)) << "it outlives the access token, and can bring another";
 }
 
 class LoginsTest : public VaultWorld {
