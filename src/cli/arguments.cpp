@@ -6,6 +6,8 @@
 #include <iostream>
 #include <optional>
 
+#include "cli/terminal.h"
+
 namespace brickgate::cli {
 
 namespace {
@@ -326,6 +328,7 @@ std::optional<std::vector<std::string>> shim_words(int count, char const* const*
 }  // namespace
 
 int run_program(int count, char const* const* values) {
+    CleanStream const clean(std::cerr);
     if (auto const words = shim_words(count, values)) {
         Common common;
         common.folder = WorkingFolder::is_ignored;  // SDKs call it wherever their program stands

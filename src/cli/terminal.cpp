@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <ostream>
 #include <sstream>
+#include <streambuf>
 
 #include "app/process.h"
 
@@ -158,6 +160,47 @@ std::string shell_word(std::string const& word) {
         out += c == '\'' ? std::string("'\\''") : std::string(1, c);
     }
     return out + "'";
+}
+
+// Each piece that is written is a whole text: strings are not cut between the bytes of a character.
+class CleanStream::Filter : public std::streambuf {
+ public:
+    explicit Filter(std::streambuf& into) : into_(into) {}
+
+ protected:
+    std::streamsize xsputn(char const* bytes, std::streamsize count) override {
+        std::string_view text(bytes, static_cast<std::size_t>(count));
+        while (!text.empty()) {
+            auto const end = std::min(text.find('\n'), text.size());
+            auto const line = clean_text(text.substr(0, end), end);
+            into_.sputn(line.data(), static_cast<std::streamsize>(line.size()));
+            if (end < text.size()) {
+                into_.sputc('\n');
+            }
+            text.remove_prefix(std::min(end + 1, text.size()));
+        }
+        return count;
+    }
+    int overflow(int byte) override {
+        if (byte != traits_type::eof()) {
+            char const one = traits_type::to_char_type(byte);
+            xsputn(&one, 1);
+        }
+        return traits_type::not_eof(byte);
+    }
+    int sync() override { return into_.pubsync(); }
+
+ private:
+    std::streambuf& into_;
+};
+
+CleanStream::CleanStream(std::ostream& stream)
+    : stream_(stream),
+      filter_(std::make_unique<Filter>(*stream.rdbuf())),
+      before_(stream.rdbuf(filter_.get())) {}
+
+CleanStream::~CleanStream() {
+    stream_.rdbuf(before_);
 }
 
 }  // namespace brickgate::cli

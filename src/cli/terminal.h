@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Small things that several commands need: ports, words for a person at a terminal, JSON fields.
+#include <iosfwd>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,22 @@ std::string command_name(std::string const& program);
 
 // A hint with `brickgate login` and the like as the person can type it.
 std::string as_typed(std::string_view hint);
+
+// While it lives, nothing that goes to `stream` steers the terminal: what a workspace, a file or a
+// caller said may be part of any sentence (T24). Line breaks stay.
+class CleanStream {
+ public:
+    explicit CleanStream(std::ostream& stream);
+    ~CleanStream();
+    CleanStream(CleanStream const&) = delete;
+    CleanStream& operator=(CleanStream const&) = delete;
+
+ private:
+    class Filter;
+    std::ostream& stream_;
+    std::unique_ptr<Filter> filter_;
+    std::streambuf* before_;
+};
 
 // One word of a command line to copy, in quotes where a shell needs them.
 std::string shell_word(std::string const& word);

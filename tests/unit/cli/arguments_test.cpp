@@ -73,6 +73,23 @@ Outcome program(std::vector<std::string> words) {
     return outcome;
 }
 
+// A title, a colour, a line drawn over: no sentence of ours may steer the terminal.
+TEST(Arguments, T24_control_characters_of_what_was_said_are_not_printed) {
+    for (auto const& words : std::vector<std::vector<std::string>>{
+             {"\x1b]0;owned\x07login\xc2\x9b"},
+             {"token", "--output", "\x1b[2Jtext"},
+             {"config", "--config", "\x1b[31mno\u202e.toml"},
+             {"databricks-shim", "auth", "token", "--profile", "\x1b[31mnone\r"}}) {
+        auto const outcome = program(words);
+        EXPECT_NE(outcome.code, 0);
+        EXPECT_NE(outcome.err, "");
+        EXPECT_EQ(outcome.err.find_first_of("\x1b\x07\r"), std::string::npos) << outcome.err;
+        EXPECT_EQ(outcome.err.find("\xc2\x9b"), std::string::npos) << outcome.err;
+        EXPECT_EQ(outcome.err.find("\u202e"), std::string::npos) << outcome.err;
+        EXPECT_EQ(outcome.err.back(), '\n');
+    }
+}
+
 TEST(Arguments, wrong_typing_is_64_with_a_word_about_it) {
     struct Row {
         std::vector<std::string> words;
