@@ -2,6 +2,7 @@
 #include "cli/databrickscfg.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "databricks/workspace.h"
 
@@ -88,12 +89,13 @@ std::expected<std::string, std::string> connection_of_host(std::string_view host
 DatabricksCfg DatabricksCfg::parse(std::string_view text) {
     DatabricksCfg out;
     std::string section(default_section);
+    std::unordered_map<std::string, std::size_t> places;
     auto const profile = [&]() -> CfgProfile& {
-        auto const found = std::ranges::find(out.profiles, section, &CfgProfile::name);
-        if (found != out.profiles.end()) {
-            return *found;
+        auto const [found, is_new] = places.try_emplace(section, out.profiles.size());
+        if (is_new) {
+            out.profiles.push_back({.name = section});
         }
-        return out.profiles.emplace_back(CfgProfile{.name = section});
+        return out.profiles[found->second];
     };
     while (!text.empty()) {
         auto const end = std::min(text.find('\n'), text.size());

@@ -164,5 +164,17 @@ TEST(ShimTarget, what_cannot_be_meant_is_said_in_a_sentence) {
               "con_3");
 }
 
+// Looked for one by one, they would take hours.
+TEST(DatabricksCfg, many_profiles_are_read_in_one_go) {
+    std::string text;
+    for (int i = 0; i < 300'000; ++i) {
+        auto const number = std::to_string(i);
+        text += "[p" + number + "]\nhost = h" + number + ".test\n";
+    }
+    auto const parsed = DatabricksCfg::parse(text);
+    ASSERT_EQ(parsed.profiles.size(), 300'000U);
+    EXPECT_EQ(parsed.find("p299999")->host, "h299999.test");
+}
+
 }  // namespace
 }  // namespace brickgate::cli
