@@ -3,11 +3,13 @@
 // What other servers told us, by key: fresh for a while, then asked for again, served stale while
 // the server is away, and a failure remembered for some seconds, so that a storm asks a dead host
 // once. A value; belongs to one executor.
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -20,12 +22,13 @@ class AnswerCache {
     using Value = std::shared_ptr<T const>;
 
     // nullopt: ask. An error: it was asked just now, in vain.
-    std::optional<Result<Value>> find(std::string const& key, Instant now) const {
+    std::optional<Result<Value>> find(std::string const& key, Instant now) {
         auto const found = entries_.find(key);
         if (found == entries_.end()) {
             return std::nullopt;
         }
-        Entry const& entry = found->second;
+        Entry& entry = found->second;
+        entry.used_at = now;
         if (entry.value && now < entry.fresh_until) {
             return entry.value;
         }
@@ -36,15 +39,16 @@ class AnswerCache {
     }
 
     void keep(std::string const& key, Value value, Instant now, Milliseconds fresh_for) {
-        make_room();
-        entries_[key] = {std::move(value), now, now + fresh_for, std::nullopt, now};
+        make_room_for(key);
+        entries_[key] = {std::move(value), now, now + fresh_for, std::nullopt, now, now};
     }
 
     // `away`: the server could not be asked. What it said before is believed for a day then; an
     // answer that contradicts it ends that.
     Result<Value> keep_failure(std::string const& key, Error failure, Instant now, bool away) {
-        make_room();
+        make_room_for(key);
         Entry& entry = entries_[key];
+        entry.used_at = now;
         entry.failure = std::move(failure);
         entry.failed_at = now;
         entry.fresh_until = now;
@@ -61,6 +65,7 @@ class AnswerCache {
         Instant fresh_until{};
         std::optional<Error> failure;
         Instant failed_at{};
+        Instant used_at{};
     };
     static constexpr Milliseconds failure_kept = std::chrono::seconds(5);
     static constexpr Milliseconds stale_max = std::chrono::hours(24);
@@ -72,10 +77,15 @@ class AnswerCache {
         }
         return fail(*entry.failure);
     }
-    void make_room() {
-        if (entries_.size() >= entries_max) {
-            entries_.clear();
+    // Somebody who thinks up names fills this with failures: those go first, then what was not
+    // wanted for longest. What other workspaces said stays, for the time that they are away.
+    void make_room_for(std::string const& key) {
+        if (entries_.size() < entries_max || entries_.contains(key)) {
+            return;
         }
+        entries_.erase(std::ranges::min_element(entries_, {}, [](auto const& named) {
+            return std::pair(named.second.value != nullptr, named.second.used_at);
+        }));
     }
 
     std::unordered_map<std::string, Entry> entries_;
