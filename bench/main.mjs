@@ -9,11 +9,12 @@ import { promisify } from 'node:util';
 import { approve, freePort, Gateway, Jar, Process, root, Sandbox, secret, until } from '../tests/support/brickgate.mjs';
 import { bout, cpuOf, inTurn, instructionsIn, median, residentOf, spread, start } from './measure.mjs';
 import { certificate, haproxy, large, nginxProxy, small, stalled, upstream } from './proxy.mjs';
+import { http2 } from './http2.mjs';
 import { whole } from './whole.mjs';
 
 const run = promisify(execFile);
 const binary = process.env.BRICKGATE_BINARY;
-const parts = { tokens, start: startUp, signin: signIn, instructions, proxy, stream };
+const parts = { tokens, start: startUp, signin: signIn, instructions, proxy, stream, http2: overHttp2 };
 const args = process.argv.slice(2);
 const quick = args.includes('--quick');
 const wanted = args.filter((arg) => !arg.startsWith('--'));
@@ -224,6 +225,11 @@ async function proxy() {
 async function stream() {
   say('Whole files through the proxy ...');
   await whole({ bytes: quick ? 1 << 29 : 5 * 2 ** 30, row });
+}
+
+async function overHttp2() {
+  say('HTTP/2 and HTTP/1.1 towards one server ...');
+  await http2({ work, rounds: quick ? 2 : 5, quick, row, progress });
 }
 
 try {

@@ -11,7 +11,7 @@ import { bout, cpuOf, median, residentOf, spread, start } from './measure.mjs';
 
 const run = promisify(execFile);
 const folders = (place) => ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${place}/${name};`).join(' ');
-const listening = (port) => until(() => new Promise((resolve) => {
+export const listening = (port) => until(() => new Promise((resolve) => {
   const socket = connect(port, '127.0.0.1', () => { socket.destroy(); resolve(true); });
   socket.once('error', () => resolve(false));
 }), `port ${port}`, 10000);
@@ -24,7 +24,7 @@ export async function certificate(work) {
   return { key, cert };
 }
 
-async function nginx(work, name, server, more = '') {
+export async function nginx(work, name, server, more = '') {
   const place = join(work, name);
   mkdirSync(place, { recursive: true });
   writeFileSync(join(place, 'nginx.conf'), `worker_processes 1; daemon off; master_process off; pid ${place}/pid; error_log ${place}/error.log;
