@@ -13,6 +13,7 @@
 #include <streambuf>
 
 #include "app/process.h"
+#include "base/encoding.h"
 
 namespace brickgate::cli {
 
