@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <curl/curl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <future>
+#include <optional>
 #include <thread>
 
 #include "app/gateway.h"
@@ -40,17 +42,28 @@ std::size_t collect(char* bytes, std::size_t, std::size_t count, void* out) {
     return count;
 }
 
-// The connection whose other end was looked at, and no other.
-curl_socket_t use_connected(void* fd, curlsocktype, curl_sockaddr*) {
-    return *static_cast<int*>(fd);
-}
-int is_connected(void*, curl_socket_t, curlsocktype) {
-    return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
-
 // Asked by libcurl once a second, and oftener while bytes come.
 int give_up(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
     return interrupted() ? 1 : 0;
+}
+
+// The other end of a request's own connection, looked at before anything is sent.
+struct OtherEnd {
+    std::string const& folder;
+    int socket = -1;
+    std::optional<Error> refusal = std::nullopt;
+};
+curl_socket_t open_socket(void* out, curlsocktype, curl_sockaddr* to) {
+    int const fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    return static_cast<OtherEnd*>(out)->socket = fd;
+}
+int look_first(void* out, char*, char*, int, int) {
+    auto& other = *static_cast<OtherEnd*>(out);
+    auto const checked = check_daemon(other.socket, other.folder);
+    if (!checked) {
+        other.refusal = checked.error();
+    }
+    return checked ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 // HTTP over the data folder's Unix socket; the daemon knows us by our user id.
@@ -60,22 +73,17 @@ class SocketAdmin final : public Admin {
 
     Result<Answer> call(std::string method, std::string target, json::object body) override {
         std::string const path = socket_of(folder_);
-        auto connected = connect_to_daemon(folder_);
-        if (!connected) {
-            return fail(connected.error());
-        }
-        if (*connected < 0) {
-            return unanswered(path);
-        }
+        OtherEnd other{folder_};
         std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> const curl(curl_easy_init(),
                                                                        curl_easy_cleanup);
         std::string const url = "http://localhost" + target;
         std::string const text = body.empty() ? "" : json::serialize(body);
         std::string answer;
         curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, path.c_str());
-        curl_easy_setopt(curl.get(), CURLOPT_OPENSOCKETFUNCTION, use_connected);
-        curl_easy_setopt(curl.get(), CURLOPT_OPENSOCKETDATA, &*connected);
-        curl_easy_setopt(curl.get(), CURLOPT_SOCKOPTFUNCTION, is_connected);
+        curl_easy_setopt(curl.get(), CURLOPT_OPENSOCKETFUNCTION, open_socket);
+        curl_easy_setopt(curl.get(), CURLOPT_OPENSOCKETDATA, &other);
+        curl_easy_setopt(curl.get(), CURLOPT_PREREQFUNCTION, look_first);
+        curl_easy_setopt(curl.get(), CURLOPT_PREREQDATA, &other);
         curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
         curl_easy_setopt(curl.get(), CURLOPT_PROXY, "");
         curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method.c_str());
@@ -91,8 +99,12 @@ class SocketAdmin final : public Admin {
             curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(text.size()));
         }
         CURLcode const done = curl_easy_perform(curl.get());
+        if (other.refusal) {
+            return fail(*other.refusal);
+        }
         if (done != CURLE_OK) {
-            return unanswered(path);
+            return fail(ErrorCode::upstream_unreachable,
+                        "The running gateway does not answer on " + path + ".");
         }
         long status = 0;
         curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -103,10 +115,6 @@ class SocketAdmin final : public Admin {
     bool is_daemon() const override { return true; }
 
  private:
-    static std::unexpected<Error> unanswered(std::string const& path) {
-        return fail(ErrorCode::upstream_unreachable,
-                    "The running gateway does not answer on " + path + ".");
-    }
     std::string folder_;
 };
 
@@ -166,12 +174,11 @@ bool daemon_runs(Config const& config) {
 
 Result<std::unique_ptr<Admin>> connect_admin(LoadedConfig loaded) {
     std::string const folder = loaded.config.data.dir;
-    auto const connected = connect_to_daemon(folder);
-    if (!connected) {
-        return fail(connected.error());
+    auto const found = find_daemon(folder);
+    if (!found) {
+        return fail(found.error());
     }
-    if (*connected >= 0) {
-        close(*connected);
+    if (*found) {
         return std::make_unique<SocketAdmin>(folder);
     }
     // Another command has the folder for a moment, or a daemon is about to listen.

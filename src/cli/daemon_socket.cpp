@@ -36,42 +36,40 @@ std::string socket_of(std::string const& folder) {
     return folder + "/brickgate.sock";
 }
 
-Result<int> connect_to_daemon(std::string const& folder) {
+Result<void> check_daemon(int socket, std::string const& folder) {
+    auto const listener = listener_of(socket);
+    if (listener && is_trusted(*listener, folder)) {
+        return {};
+    }
+    std::string const uid = listener ? std::to_string(*listener) : "unknown";
+    return fail(Error(ErrorCode::data_folder_invalid, "Another user (uid " + uid + ") listens on " +
+                                                          socket_of(folder) +
+                                                          ": nothing is asked of them.")
+                    .with_hint("Choose a data folder of your own: chmod 700, and --data or "
+                               "BRICKGATE_DATA_DIR."));
+}
+
+Result<bool> find_daemon(std::string const& folder) {
     std::string const path = socket_of(folder);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof(address.sun_path)) {
-        return -1;
+        return false;
     }
     path.copy(address.sun_path, path.size());
     int const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return -1;
+    bool const connected =
+        connect(fd, reinterpret_cast<sockaddr const*>(&address), sizeof(address)) == 0;
+    auto const checked = connected ? check_daemon(fd, folder) : Result<void>{};
+    close(fd);
+    if (!checked) {
+        return fail(checked.error());
     }
-    if (connect(fd, reinterpret_cast<sockaddr const*>(&address), sizeof(address)) != 0) {
-        close(fd);
-        return -1;
-    }
-    auto const listener = listener_of(fd);
-    if (!listener || !is_trusted(*listener, folder)) {
-        close(fd);
-        return fail(Error(ErrorCode::data_folder_invalid,
-                          "Another user (uid " +
-                              (listener ? std::to_string(*listener) : std::string("unknown")) +
-                              ") listens on " + path + ": nothing is asked of them.")
-                        .with_hint("Choose a data folder of your own: chmod 700, and --data or "
-                                   "BRICKGATE_DATA_DIR."));
-    }
-    return fd;
+    return connected;
 }
 
 bool daemon_listens(std::string const& folder) {
-    auto const fd = connect_to_daemon(folder);
-    if (!fd || *fd < 0) {
-        return false;
-    }
-    close(*fd);
-    return true;
+    return find_daemon(folder).value_or(false);
 }
 
 }  // namespace brickgate::cli

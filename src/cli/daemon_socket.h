@@ -10,11 +10,14 @@ namespace brickgate::cli {
 
 std::string socket_of(std::string const& folder);
 
-// A connected socket, which is the caller's; -1: nobody listens. Errors: data_folder_invalid, a
-// stranger listens.
-Result<int> connect_to_daemon(std::string const& folder);
+// What is at the other end of this connected socket is the gateway of this folder. Errors:
+// data_folder_invalid, it is a stranger.
+Result<void> check_daemon(int socket, std::string const& folder);
 
-// Whether connect_to_daemon() finds one.
+// Whether anybody listens. Errors: data_folder_invalid, a stranger does.
+Result<bool> find_daemon(std::string const& folder);
+
+// A gateway that check_daemon() passes.
 bool daemon_listens(std::string const& folder);
 
 }  // namespace brickgate::cli
