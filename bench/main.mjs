@@ -131,6 +131,7 @@ async function signIn() {
   const gatewayPort = await freePort();
   const tutorialPort = await freePort();
   const sandbox = await Sandbox.start({ redirectUris: [`http://localhost:${gatewayPort}/callback`, `http://localhost:${tutorialPort}/callback`] });
+  mkdirSync(join(work, 'signin'));
   const gateway = await Gateway.start({ sandbox, port: gatewayPort, data: join(work, 'signin', 'data') });
   const app = start(process.execPath, [join(root, 'bench/tutorial.mjs')], { env: { ...process.env, NODE_ENV: 'production', HOST: sandbox.origin, CLIENT_ID: 'brickgate-demo', CLIENT_SECRET: secret, PORT: String(tutorialPort) } });
   await until(() => fetch(`http://localhost:${tutorialPort}/`).then(() => true, () => false), "the tutorial's app", 10000);
