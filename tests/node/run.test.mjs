@@ -46,7 +46,7 @@ async function listening(folder, then) {
   try { await then(); } finally { await new Promise((resolve) => server.close(resolve)); }
 }
 
-const asked = ['token', 'login', 'connections', 'api-keys', 'capabilities', 'databricks-shim'];
+const asked = ['token', 'connections', 'api-keys', 'capabilities', 'databricks-shim', 'service-principals'];
 const alone = ['serve', 'sandbox', 'demo', 'doctor', 'config', 'version', '--help'];
 
 test('what is said to a running gateway goes to the running demo; a daemon of its own never does', async () => {
@@ -54,9 +54,45 @@ test('what is said to a running gateway goes to the running demo; a daemon of it
     for (const word of asked) assert.equal((await run(['brickgate', word])).data, usual, word);
     for (const word of alone) assert.equal((await run(['brickgate', word])).data, 'none', word);
     assert.equal((await run(['brickgate', 'token'], { env: { BRICKGATE_DATA_DIR: '/mine' } })).data, '/mine');
-    assert.match((await run(['brickgate', 'token', '--data', 'x y'])).out, /words=token --data x y/);
+    assert.match((await run(['brickgate', 'token', '--data', 'x y'])).out, /data=none .*words=token --data x y/);
   });
   assert.equal((await run(['brickgate', 'token'])).data, 'none', 'nobody listens any more');
+});
+
+test('who has settings of their own keeps their data while a demo runs, and nobody is redirected without a word', async () => {
+  const work = temporaryFolder();
+  const from = (args, env = {}) => run(['brickgate', ...args], { cwd: work, script: join(home, 'run'), env });
+  await listening(usual, async () => {
+    const told = await from(['token']);
+    assert.equal(told.data, usual);
+    assert.equal(told.err, `(with the running demo's data: ${usual})\n`);
+    for (const args of [['token', '--config', 'x.toml'], ['connections', 'list', '--data=mine'], ['token', '--help']]) {
+      const alone = await from(args);
+      assert.deepEqual([alone.data, alone.err], ['none', ''], args.join(' '));
+    }
+    assert.equal((await from(['token'], { BRICKGATE_SERVER_LISTEN: '127.0.0.1:1' })).data, 'none');
+    for (const file of ['.env', 'brickgate.toml']) {
+      writeFileSync(join(work, file), '');
+      for (const word of asked) assert.equal((await from([word])).data, 'none', `${word} beside ${file}`);
+      rmSync(join(work, file));
+    }
+  });
+  rmSync(work, { recursive: true });
+});
+
+test('a sign-in at a real workspace is never kept in the demo\'s throw-away folder', async () => {
+  await listening(usual, async () => {
+    writeFileSync(join(usual, 'sandbox.port'), '3001\n');
+    for (const host of ['dbc-a1b2c3d4-e5f6.cloud.databricks.com', 'http://127.0.0.1:30011', 'https://x.example/127.0.0.1:3001']) {
+      const real = await run(['brickgate', 'login', host]);
+      assert.deepEqual([real.data, real.err], ['none', ''], host);
+    }
+    for (const host of ['http://127.0.0.1:3001', '127.0.0.1:3001', 'http://localhost:3001/']) {
+      assert.equal((await run(['brickgate', 'login', '--no-browser', host])).data, usual, host);
+    }
+    rmSync(join(usual, 'sandbox.port'));
+    assert.equal((await run(['brickgate', 'login', 'http://127.0.0.1:3001'])).data, 'none');
+  });
 });
 
 test('a socket that a kill left behind is no running demo', async () => {
