@@ -122,6 +122,7 @@ ServerSettings make_server_settings(Config const& config, Registration const& re
     settings.callback_path = path;
     settings.host_names = host_names_of(config);
     settings.plain_cookies = config.server.public_url.starts_with("http://");
+    settings.has_app = !config.databricks.client_id.empty();
     settings.workspace_fixed = registration.fixed_workspace.has_value();
     settings.form_targets =
         "https://*.cloud.databricks.com https://*.cloud.databricks.us "

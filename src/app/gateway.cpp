@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <future>
 
@@ -280,6 +281,33 @@ bool Gateway::root_key_made() const {
 }
 std::filesystem::path Gateway::root_key_file() const {
     return parts_->root_key_file;
+}
+Result<bool> Gateway::serves_without_app() const {
+    auto const& all = parts_->registrations;
+    auto const serves = [&](Connection const& row) {
+        return row.state != ConnectionState::disconnected &&
+               std::any_of(all.begin() + 1, all.end(),
+                           [&](auto const& own) { return own->id == row.registration; });
+    };
+    ConnectionFilter filter;
+    bool found = false;
+    bool more = true;
+    StoreJob const look = [&](StoreTransaction& store) -> Result<void> {
+        auto const rows = store.list_connections(filter);
+        if (!rows) {
+            return fail(rows.error());
+        }
+        found = std::ranges::any_of(*rows, serves);
+        more = !found && rows->size() == filter.limit;
+        filter.after = rows->empty() ? "" : rows->back().id.value();
+        return {};
+    };
+    while (more) {
+        if (auto const looked = parts_->store->transact_one(look); !looked) {
+            return fail(looked.error());
+        }
+    }
+    return found;
 }
 void Gateway::on_connected(std::function<void(std::string const&, std::string const&)> tell) {
     parts_->tell_connected = std::move(tell);

@@ -40,6 +40,9 @@ class Gateway {
     std::string listen_address() const;
     std::string private_address() const;  // empty where one listener serves everything
     ServerSettings const& settings() const;
+    // Whether there is anything to serve without an app: a connection that was made at a terminal,
+    // or one of a service principal. Before start() only.
+    Result<bool> serves_without_app() const;
     bool root_key_made() const;
     std::filesystem::path root_key_file() const;
     void on_connected(

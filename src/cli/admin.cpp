@@ -113,6 +113,7 @@ class SocketAdmin final : public Admin {
         return read;
     }
     bool is_daemon() const override { return true; }
+    std::string folder() const override { return folder_; }
 
  private:
     std::string folder_;
@@ -124,6 +125,7 @@ class InProcessAdmin final : public Admin {
     static Result<std::unique_ptr<Admin>> open(LoadedConfig loaded,
                                                std::function<bool()> wait_for_folder) {
         auto admin = std::unique_ptr<InProcessAdmin>(new InProcessAdmin);
+        admin->folder_ = loaded.config.data.dir;
         loaded.config.log.level = "error";
         GatewayOptions options;
         options.listen = false;
@@ -158,12 +160,40 @@ class InProcessAdmin final : public Admin {
         return read_answer(response.status, response.body);
     }
     bool is_daemon() const override { return false; }
+    std::string folder() const override { return folder_; }
 
  private:
     InProcessAdmin() : runtime_(RuntimeOptions{.http_threads = 1, .handle_signals = false}) {}
+    std::string folder_;
     Runtime runtime_;
     std::unique_ptr<Gateway> gateway_;
     std::thread thread_;
+};
+
+// Neither a vault nor a daemon: lists are empty, and nothing is there to be shown or changed.
+class NoVault final : public Admin {
+ public:
+    explicit NoVault(std::string folder) : folder_(std::move(folder)) {}
+
+    Result<Answer> call(std::string method, std::string target, json::object) override {
+        bool const list = method == "GET" &&
+                          (target == "/v1/api-keys" || target.starts_with("/v1/connections?") ||
+                           target.starts_with("/v1/capabilities"));
+        if (list) {
+            return Answer{200, {{"items", json::array()}, {"next_cursor", nullptr}}};
+        }
+        auto const code = target.starts_with("/v1/api-keys") ? ErrorCode::not_found
+                                                             : ErrorCode::connection_unknown;
+        return fail(Error(code, "There is no vault in " + folder_ + ".")
+                        .with_hint("Sign in first: brickgate login HOST, or brickgate serve and "
+                                   "/auth in a browser. --data or BRICKGATE_DATA_DIR names "
+                                   "another folder."));
+    }
+    bool is_daemon() const override { return false; }
+    std::string folder() const override { return folder_; }
+
+ private:
+    std::string folder_;
 };
 
 }  // namespace
@@ -172,7 +202,11 @@ bool daemon_runs(Config const& config) {
     return daemon_listens(config.data.dir);
 }
 
-Result<std::unique_ptr<Admin>> connect_admin(LoadedConfig loaded) {
+bool has_vault(Config const& config) {
+    return access((config.data.dir + "/brickgate.db").c_str(), F_OK) == 0;
+}
+
+Result<std::unique_ptr<Admin>> connect_admin(LoadedConfig loaded, WhenNew when_new) {
     std::string const folder = loaded.config.data.dir;
     auto const found = find_daemon(folder);
     if (!found) {
@@ -180,6 +214,9 @@ Result<std::unique_ptr<Admin>> connect_admin(LoadedConfig loaded) {
     }
     if (*found) {
         return std::make_unique<SocketAdmin>(folder);
+    }
+    if (when_new == WhenNew::make_nothing && !has_vault(loaded.config)) {
+        return std::make_unique<NoVault>(folder);
     }
     // Another command has the folder for a moment, or a daemon is about to listen.
     auto const end = std::chrono::steady_clock::now() + patience;
@@ -208,7 +245,9 @@ Result<json::object> ask(Admin& admin, std::string method, std::string target, j
     auto const text = [&](std::string_view name) {
         return std::string(error ? string_at(*error, name).value_or("") : "");
     };
-    auto told = Error(code.value_or(ErrorCode::internal), text("message")).with_hint(text("hint"));
+    auto told = Error(code.value_or(ErrorCode::internal), text("message"))
+                    .with_hint(text("hint"))
+                    .with_reason(text("reason"));
     auto const wait = error ? integer_at(*error, "retry_after") : std::nullopt;
     return fail(wait ? std::move(told).with_retry_after(Seconds(*wait)) : std::move(told));
 }

@@ -25,8 +25,9 @@ struct Common {
     bool json = false;
 };
 
-// Says what is wrong, each on a line of standard error, and gives the exit code for it.
-int complain(Error const& error);
+// Says what is wrong, each on a line of standard error, and gives the exit code for it. Hints that
+// speak of the API are put into commands; `connection`: the one that it is about.
+int complain(Error const& error, std::string const& connection = {});
 int complain(std::vector<std::string> const& lines);
 
 // `before`: what was loaded first, for the secrets, which are in the environment only once.
@@ -47,10 +48,16 @@ class Admin {
     // No body in the answer is an empty object.
     virtual Result<Answer> call(std::string method, std::string target, json::object body = {}) = 0;
     virtual bool is_daemon() const = 0;
+    virtual std::string folder() const { return {}; }  // the data folder, for sentences
 };
+// What a command does where there is no vault yet. One that only reads makes nothing: it is
+// answered as by an empty one.
+enum class WhenNew : std::uint8_t { make_nothing, make_vault };
 // Errors: in_use and the data folder's.
-Result<std::unique_ptr<Admin>> connect_admin(LoadedConfig loaded);
+Result<std::unique_ptr<Admin>> connect_admin(LoadedConfig loaded,
+                                             WhenNew when_new = WhenNew::make_nothing);
 bool daemon_runs(Config const& config);
+bool has_vault(Config const& config);  // in the data folder
 // The answer if it is a success; else what the gateway said is wrong.
 Result<json::object> ask(Admin& admin, std::string method, std::string target,
                          json::object body = {});

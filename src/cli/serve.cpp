@@ -4,6 +4,7 @@
 #include "app/gateway.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/terminal.h"
 #include "net/task_group.h"
 
 namespace brickgate::cli {
@@ -19,6 +20,14 @@ Task<void> start(Gateway& gateway, Runtime& runtime, std::optional<Error>& failu
     runtime.request_stop();
 }
 
+std::vector<std::string> nothing_to_serve(std::string const& folder) {
+    return {as_typed(
+        "CLIENT_ID is not set, and no connection was made at a terminal (data folder " + folder +
+        "): put CLIENT_ID, CLIENT_SECRET and DATABRICKS_HOST into the environment or "
+        "into .env, or sign in with brickgate login HOST. Without a Databricks "
+        "account: brickgate demo")};
+}
+
 }  // namespace
 
 int run_serve(Common const& common) {
@@ -28,11 +37,15 @@ int run_serve(Common const& common) {
     }
     std::string const listen = loaded->config.server.listen;
     std::string const redirect = loaded->config.databricks.redirect_uri;
-    if (loaded->config.databricks.client_id.empty()) {
-        return complain(
-            std::vector<std::string>{"CLIENT_ID is not set: put CLIENT_ID, CLIENT_SECRET and "
-                                     "DATABRICKS_HOST into the environment or into .env. "
-                                     "Without a Databricks account: brickgate demo"});
+    std::string const folder = loaded->config.data.dir;
+    bool const has_app = !loaded->config.databricks.client_id.empty();
+    if (!has_app && !has_vault(loaded->config) && !daemon_runs(loaded->config)) {
+        return complain(nothing_to_serve(folder));
+    }
+    if (!has_app) {
+        loaded->warnings.emplace_back(
+            "CLIENT_ID is not set: the connections that were made at a terminal are served, and "
+            "nobody can sign in in a browser");
     }
     Runtime runtime(RuntimeOptions{.http_threads = loaded->config.server.threads});
     GatewayOptions options;
@@ -46,11 +59,29 @@ int run_serve(Common const& common) {
             Error(ErrorCode::address_in_use, gateway.error().message())
                 .with_hint(
                     "Stop the program that holds " + listen +
-                    ", or choose another port with --listen; then the redirect URI " + redirect +
-                    " must change with it, here (REDIRECT_URI) and in the account console."));
+                    ", or choose another port with --listen" +
+                    (has_app ? "; then the redirect URI " + redirect +
+                                   " must change with it, here (REDIRECT_URI) and in the account "
+                                   "console."
+                             : ".")));
+    }
+    if (!gateway && gateway.error().code() == ErrorCode::in_use) {
+        return complain(Error(ErrorCode::in_use, gateway.error().message())
+                            .with_hint("If that is a gateway, it serves this folder already: "
+                                       "brickgate connections list asks it. To start it anew, end "
+                                       "that process first."));
     }
     if (!gateway) {
         return complain(gateway.error());
+    }
+    if (!has_app) {
+        auto const serves = (*gateway)->serves_without_app();
+        if (!serves) {
+            return complain(serves.error());
+        }
+        if (!*serves) {
+            return complain(nothing_to_serve(folder));
+        }
     }
     std::optional<Error> failure;
     spawn(runtime.control(), start(**gateway, runtime, failure));

@@ -109,7 +109,10 @@ std::expected<SignInLink, ServerResponse> ConnectPages::link_of(ServerRequest co
     if (!link) {
         return std::unexpected(error_page(parts_.settings, link.error()));
     }
-    auto const checked = parts_.login.check(wish_of(*link));
+    auto checked = parts_.login.check(wish_of(*link));
+    if (checked && !parts_.settings.has_app) {
+        checked = fail(ErrorCode::app_fault, "CLIENT_ID is not set.");
+    }
     if (checked) {
         return std::move(*link);
     }
@@ -129,7 +132,8 @@ ServerResponse ConnectPages::refused(SignInLink const& link, Error const& error)
     if (!link.return_to.empty()) {
         return redirect(303, with_query(link.return_to, {{"error", std::string(error.name())}}));
     }
-    return error_page(parts_.settings, error, link);
+    return parts_.settings.has_app ? error_page(parts_.settings, error, link)
+                                   : no_app_page(parts_.settings, error);
 }
 
 // A browser that says 127.0.0.1 where we say localhost would keep its cookie from the callback. It

@@ -94,6 +94,13 @@ ServerResponse error_page(ServerSettings const& settings, Error const& error,
     return response;
 }
 
+ServerResponse no_app_page(ServerSettings const& settings, Error const& error) {
+    auto const body = fill(
+        R"(<h1>Nobody can sign in here yet</h1><p>No Databricks app is set up for this gateway. What was connected at a terminal is served all the same.</p><p>If you run it: register an app in Databricks' account console (Settings, App connections) with the redirect URL</p><pre>{}</pre><p>then set <code>CLIENT_ID</code>, <code>CLIENT_SECRET</code> and <code>DATABRICKS_HOST</code>, and start the gateway again.</p><p class="code">{} Code: <code>{}</code></p>)",
+        {settings.public_url + settings.callback_path, error.message(), error.name()});
+    return page(settings, error.http_status(), "Nobody can sign in here yet", body, false);
+}
+
 ServerResponse result_page(ServerSettings const& settings, LoginResult const& result) {
     if (result.error) {
         return error_page(settings, *result.error, result.again);

@@ -13,5 +13,7 @@ ServerResponse connect_page(ServerSettings const& settings, SignInLink const& li
 ServerResponse result_page(ServerSettings const& settings, LoginResult const& result);
 ServerResponse error_page(ServerSettings const& settings, Error const& error,
                           SignInLink const& again = {});
+// Where no app is set up: what the operator has to do.
+ServerResponse no_app_page(ServerSettings const& settings, Error const& error);
 
 }  // namespace brickgate

@@ -28,6 +28,7 @@ struct ServerSettings {
     bool plain_cookies = false;  // http on loopback: no Secure, no __Host- prefix
     std::string form_targets;    // origins that the form of the connect page may lead to
     bool workspace_fixed = true;
+    bool has_app = true;   // else only what was made at a terminal is served
     HostNames host_names;  // what Host may say
     std::optional<DemoInfo> demo;
 };
