@@ -2,6 +2,7 @@
 #include "cli/arguments.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -32,6 +33,21 @@ template <class T>
 CLI::Option* option(CLI::App* command, char const* name, T& value, char const* word,
                     char const* about) {
     return command->add_option(name, value, about)->type_name(word);
+}
+
+constexpr int ten_years = 315'360'000;  // in seconds, as the API has it
+
+std::string no_life(std::string const& text) {
+    std::int64_t seconds = 0;
+    auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    bool const number = failed == std::errc() && end == text.data() + text.size();
+    return number && seconds >= 1 && seconds <= ten_years ? "" : "seconds, from 1 to ten years";
+}
+
+// One of a list: "a, b" is as good as "a,b".
+std::string without_spaces(std::string& text) {
+    std::erase(text, ' ');
+    return "";
 }
 
 // Paths are appended to it.
@@ -90,7 +106,8 @@ void add_user_commands(CLI::App& app, Arguments& arguments) {
     option(token, "connection", arguments.token.connection, "",
            "id of the connection, where there are several");
     option(token, "--host", arguments.token.host, "HOST", "the connection of this workspace");
-    option(token, "--min-valid", arguments.token.min_valid, "SECONDS", "the life it must have")
+    option(token, "--min-valid", arguments.token.min_valid, "SECONDS",
+           "the life it must have; no more than half of a whole one is promised")
         ->check(CLI::Range(0, 86400).description(""));
     option(token, "--output", arguments.token.output, "text|json",
            "text, or json as `databricks auth token` prints it")
@@ -143,15 +160,18 @@ void add_service_principals(CLI::App& app, Arguments& arguments) {
     auto* const all = app.add_subcommand("service-principals",
                                          "connections without a person: an id and a secret");
     all->require_subcommand(1);
-    all->footer("The secret is read from DATABRICKS_CLIENT_SECRET, else from standard input.");
+    auto const reads_secret =
+        "The secret is read from DATABRICKS_CLIENT_SECRET, else from standard input.";
     auto& of_all = arguments.principals;
     auto* const add = all->add_subcommand("add", "try its secret at the workspace and keep it");
+    add->footer(reads_secret);
     add_common(add, arguments);
     option(add, "host", of_all.host, "", "the workspace, with or without https://")->required();
     option(add, "--client-id", of_all.client_id, "ID", "its application id")->required();
     option(add, "--scopes", of_all.scopes, "SCOPES", "what to ask for (default: all-apis)");
     option(add, "--subject", of_all.subject, "NAME", "your own name for whom it is");
     auto* const second = all->add_subcommand("add-secret", "a second secret beside the first");
+    second->footer(reads_secret);
     add_common(second, arguments);
     option(second, "id", of_all.id, "", "id of the connection")->required();
     auto* const drop = all->add_subcommand("drop-older-secret", "forget the older of two");
@@ -168,9 +188,10 @@ void add_api_keys(CLI::App& app, Arguments& arguments) {
     option(create, "--rights", arguments.keys.rights, "RIGHT,...",
            "token:read, connections, proxy, admin")
         ->required()
-        ->delimiter(',');
+        ->delimiter(',')
+        ->transform(CLI::Validator(without_spaces, "", ""));
     option(create, "--expires-in", arguments.keys.expires_in, "SECONDS", "until it ends")
-        ->check(CLI::PositiveNumber.description(""));
+        ->check(CLI::Validator(no_life, "", ""));
     add_common(keys->add_subcommand("list", "all keys, without their secrets"), arguments);
     auto* const revoke = keys->add_subcommand("revoke", "end a key at once");
     add_common(revoke, arguments);
@@ -189,12 +210,14 @@ void add_capabilities(CLI::App& app, Arguments& arguments) {
     option(create, "--name", of_all.name, "NAME", "what it is for");
     option(create, "--methods", of_all.methods, "METHOD,...",
            "HTTP methods it may be used for (default: any)")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->transform(CLI::Validator(without_spaces, "", ""));
     option(create, "--paths", of_all.paths, "PATH,...",
            "paths it may be used for, with all below them (default: any)")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->transform(CLI::Validator(without_spaces, "", ""));
     option(create, "--expires-in", of_all.expires_in, "SECONDS", "until it ends")
-        ->check(CLI::PositiveNumber.description(""));
+        ->check(CLI::Validator(no_life, "", ""));
     auto* const list = all->add_subcommand("list", "all of them, without their secrets");
     add_common(list, arguments);
     option(list, "--connection", of_all.connection, "ID", "only of this connection");
@@ -327,6 +350,32 @@ std::optional<std::vector<std::string>> shim_words(int count, char const* const*
 
 }  // namespace
 
+// What is wrong with the words, as this program's own sentences have it.
+std::string sentence_for(CLI::App const& app, CLI::ParseError const& wrong) {
+    std::string path = "brickgate";
+    auto const* at = &app;
+    while (!at->get_subcommands().empty()) {
+        at = at->get_subcommands().front();
+        path += " " + at->get_name();
+    }
+    bool const wants_word = at->get_require_subcommand_min() > 0;
+    auto const rest = at->remaining();
+    if (wants_word && !rest.empty() && !rest.front().starts_with('-')) {
+        std::string const command = path.substr(path.find(' ') + 1) + " " + rest.front();
+        bool const first = path.find(' ') == std::string::npos;
+        return "there is no command '" + (first ? rest.front() : command) + "'. " + path +
+               " --help lists them.";
+    }
+    if (wants_word && rest.empty()) {
+        std::string words;
+        for (auto const* const one : at->get_subcommands([](CLI::App const*) { return true; })) {
+            words += (words.empty() ? "" : ", ") + one->get_name();
+        }
+        return path + " needs one of these words: " + words + ".";
+    }
+    return std::string(wrong.what()) + ". " + path + " --help says what may be given.";
+}
+
 int run_program(int count, char const* const* values) {
     CleanStream const clean(std::cerr);
     if (auto const words = shim_words(count, values)) {
@@ -346,13 +395,7 @@ int run_program(int count, char const* const* values) {
     } catch (CLI::Success const& asked) {
         return app->exit(asked);
     } catch (CLI::ParseError const& wrong) {
-        std::string const word = values[1];
-        if (app->get_subcommands().empty() && !word.starts_with('-')) {
-            std::cerr << "brickgate: there is no command '" << word
-                      << "'. brickgate --help lists them.\n";
-        } else {
-            app->exit(wrong);
-        }
+        std::cerr << "brickgate: " << sentence_for(*app, wrong) << '\n';
         return Exit::usage;
     }
     return run(*app, arguments);

@@ -71,7 +71,7 @@ int run_capabilities(Common const& common, CapabilitiesOptions const& options) {
     }
     auto const answer = perform(**admin, options);
     if (!answer) {
-        return complain(answer.error());
+        return complain(answer.error(), options.connection);
     }
     if (common.json) {
         std::cout << json::serialize(*answer) << '\n';
@@ -83,6 +83,10 @@ int run_capabilities(Common const& common, CapabilitiesOptions const& options) {
     } else {
         for (auto const& item : answer->at("items").as_array()) {
             print_row(item.as_object());
+        }
+        if (answer->at("items").as_array().empty()) {
+            std::cout << as_typed(
+                "There are no capabilities yet: brickgate capabilities create makes one.\n");
         }
     }
     return Exit::ok;

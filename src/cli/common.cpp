@@ -6,15 +6,65 @@
 
 namespace brickgate::cli {
 
-int complain(Error const& error) {
+namespace {
+
+std::string again_in(Error const& error) {
+    auto const wait = error.retry_after();
+    return wait ? "Try again in " + std::to_string(wait->count()) + " seconds."
+                : "Try again in a moment.";
+}
+
+// The table's hints are for programs that call the API.
+std::string hint_here(Error const& error, std::string const& connection) {
+    if (error.hint() != info_of(error.code()).hint) {
+        return std::string(error.hint());
+    }
+    std::string const explain =
+        "brickgate connections explain " + (connection.empty() ? "ID" : connection);
+    switch (error.code()) {
+        case ErrorCode::invalid_request:
+            return {};  // the message says it
+        case ErrorCode::not_found:
+            return "What there is: brickgate api-keys list, brickgate capabilities list";
+        case ErrorCode::connection_unknown:
+            return "What there is: brickgate connections list";
+        case ErrorCode::host_required:
+            return "Name the workspace: brickgate login HOST";
+        case ErrorCode::connection_pending:
+        case ErrorCode::disconnected:
+            return "Sign in again: brickgate login HOST, or /auth in a browser.";
+        case ErrorCode::reauth_required:
+            return "Sign in again, in the way of the first time: brickgate login HOST, or /auth in "
+                   "a browser; the id stays. More: " +
+                   explain;
+        case ErrorCode::refresh_pending:
+        case ErrorCode::rate_limited:
+        case ErrorCode::overloaded:
+            return again_in(error);
+        case ErrorCode::refresh_failed:
+            return "More: " + explain;
+        case ErrorCode::token_malformed:
+            return "The gateway keeps it and tries again. More: " + explain;
+        case ErrorCode::app_fault:
+            return "Mend CLIENT_ID and CLIENT_SECRET, and start the gateway again. More: " +
+                   explain;
+        default:
+            return std::string(error.hint());
+    }
+}
+
+}  // namespace
+
+int complain(Error const& error, std::string const& connection) {
     std::cerr << "brickgate: " << error.message() << '\n';
-    if (!error.hint().empty()) {
-        std::cerr << "  " << as_typed(error.hint()) << '\n';
+    if (auto const hint = hint_here(error, connection); !hint.empty()) {
+        std::cerr << "  " << as_typed(hint) << '\n';
     }
     if (!error.detail().empty()) {
         std::cerr << "  (" << error.detail() << ")\n";
     }
-    std::cerr << "  code: " << error.name() << '\n';
+    std::cerr << "  code: " << error.name()
+              << (error.reason().empty() ? "" : " (" + error.reason() + ")") << '\n';
     switch (error.code()) {
         case ErrorCode::in_use:
             return Exit::in_use;

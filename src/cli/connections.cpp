@@ -15,8 +15,13 @@ void print_row(json::object const& row) {
         std::cout << " (" << text_at(row, "reason") << ")";
     }
     std::cout << "  " << text_at(row, "workspace") << "  "
-              << text_at(row.at("principal").as_object(), "user_name") << "  until "
-              << text_at(row, "expires_at") << '\n';
+              << text_at(row.at("principal").as_object(), "user_name");
+    // Of one that is over, the last token's end says nothing.
+    bool const over =
+        text_at(row, "status") == "disconnected" || text_at(row, "status") == "reauth_required";
+    std::cout << (over ? "  since " + text_at(row, "status_since")
+                       : "  until " + text_at(row, "expires_at"))
+              << '\n';
 }
 
 void print_explanation(json::object const& answer) {
@@ -35,6 +40,21 @@ void print_explanation(json::object const& answer) {
     }
 }
 
+void print_keys(json::array const& keys) {
+    for (auto const& item : keys) {
+        auto const& key = item.as_object();
+        std::string rights;
+        for (auto const& right : key.at("rights").as_array()) {
+            rights.append(rights.empty() ? "" : ",").append(right.as_string());
+        }
+        std::cout << text_at(key, "id") << "  " << text_at(key, "name") << "  " << rights << "  "
+                  << (text_at(key, "revoked_at").empty() ? "active" : "revoked") << '\n';
+    }
+    if (keys.empty()) {
+        std::cout << as_typed("There are no keys yet: brickgate api-keys create makes one.\n");
+    }
+}
+
 int list(Admin& admin, ConnectionsOptions const& options, bool as_json) {
     FormFields filter;
     if (!options.subject.empty()) {
@@ -46,6 +66,7 @@ int list(Admin& admin, ConnectionsOptions const& options, bool as_json) {
     if (!options.status.empty()) {
         filter.emplace_back("status", options.status);
     }
+    bool const filtered = !filter.empty();
     auto const items = all_connections(admin, std::move(filter));
     if (!items) {
         return complain(items.error());
@@ -58,10 +79,14 @@ int list(Admin& admin, ConnectionsOptions const& options, bool as_json) {
     for (auto const& item : *items) {
         print_row(item.as_object());
     }
-    if (items->empty()) {
+    if (items->empty() && filtered) {
+        std::cout << "No connection fits that; without it, all are listed. The data folder is "
+                  << admin.folder() << ".\n";
+    } else if (items->empty()) {
         std::cout << as_typed(
-            "There are no connections yet: open /auth in a browser, or run brickgate login "
-            "HOST.\n");
+                         "There are no connections yet: open /auth in a browser, or run brickgate "
+                         "login HOST. The data folder is ")
+                  << admin.folder() << ".\n";
     }
     return Exit::ok;
 }
@@ -109,7 +134,7 @@ int run_connections(Common const& common, ConnectionsOptions const& options) {
     std::string const tail = explain ? "/explain" : options.action == "refresh" ? "/refresh" : "";
     auto const answer = ask(**admin, method, path + tail);
     if (!answer) {
-        return complain(answer.error());
+        return complain(answer.error(), options.id);
     }
     if (common.json || options.action == "show") {
         std::cout << json::serialize(*answer) << '\n';
@@ -135,12 +160,14 @@ int run_api_keys(Common const& common, ApiKeysOptions const& options) {
     if (!loaded) {
         return loaded.error();
     }
-    auto admin = connect_admin(std::move(*loaded));
+    bool const creates = options.action == "create";
+    auto admin =
+        connect_admin(std::move(*loaded), creates ? WhenNew::make_vault : WhenNew::make_nothing);
     if (!admin) {
         return complain(admin.error());
     }
     Result<json::object> answer = json::object();
-    if (options.action == "create") {
+    if (creates) {
         json::object body{{"name", options.name}};
         json::array rights;
         for (auto const& right : options.rights) {
@@ -167,12 +194,7 @@ int run_api_keys(Common const& common, ApiKeysOptions const& options) {
     } else if (options.action == "revoke") {
         std::cout << "Revoked.\n";
     } else {
-        for (auto const& item : answer->at("items").as_array()) {
-            auto const& key = item.as_object();
-            std::cout << text_at(key, "id") << "  " << text_at(key, "name") << "  "
-                      << json::serialize(key.at("rights")) << "  "
-                      << (text_at(key, "revoked_at").empty() ? "active" : "revoked") << '\n';
-        }
+        print_keys(answer->at("items").as_array());
     }
     return Exit::ok;
 }

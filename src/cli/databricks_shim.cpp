@@ -5,8 +5,11 @@
 // and passes on without a word.
 #include "cli/databricks_shim.h"
 
+#include <unistd.h>
+
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "app/process.h"
 #include "cli/shim_arguments.h"
@@ -128,6 +131,19 @@ int print_token(Common const& common, ShimCall const& call) {
     return Exit::ok;
 }
 
+// Under this name there is no command to sign in with.
+std::string how_it_is_found() {
+    std::istringstream folders(environment_variable("PATH"));
+    for (std::string folder; std::getline(folders, folder, ':');) {
+        if (access((folder + "/brickgate").c_str(), X_OK) == 0) {
+            return {};
+        }
+    }
+    return calling_script().empty()
+               ? "\n\nNo brickgate is on the PATH: call it by its path, or as ./run brickgate."
+               : "";
+}
+
 }  // namespace
 
 ShimRefusal shim_refusal(Error const& error, std::string const& host) {
@@ -138,20 +154,24 @@ ShimRefusal shim_refusal(Error const& error, std::string const& host) {
         case ErrorCode::disconnected:
             return {"UNAUTHENTICATED",
                     "cache: databricks OAuth is not configured for this host. " + error.message() +
-                        "\n\nTo sign in, run the following command:\n\n  $ " + login};
+                        " BRICKGATE_DATA_DIR names another data folder.\n\nTo sign in, run the "
+                        "following command:\n\n  $ " +
+                        login + how_it_is_found()};
         case ErrorCode::reauth_required:
         case ErrorCode::session_only:
             return {"UNAUTHENTICATED",
                     "A new access token could not be retrieved because the refresh token is "
                     "invalid. " +
                         error.message() +
-                        "\n\nTo reauthenticate, run the following command:\n\n  $ " + login};
+                        "\n\nTo reauthenticate, run the following command:\n\n  $ " + login +
+                        how_it_is_found()};
         default:
             break;
     }
     std::string sentence = error.message();
     if (!error.hint().empty()) {
-        sentence += " " + as_typed(error.hint());
+        sentence +=
+            (sentence.find('\n') == std::string::npos ? " " : "\n") + as_typed(error.hint());
     }
     sentence += " (Brickgate: " + std::string(error.name()) + ")";
     bool const wrong_words = error.code() == ErrorCode::invalid_request ||
@@ -170,6 +190,13 @@ Result<json::object> shim_token(Admin& admin, ShimTarget const& target, bool for
         "Set BRICKGATE_CONNECTION to one of these ids, or brickgate_connection in a "
         "profile of ~/.databrickscfg.";
     auto const row = choose_connection(admin, choice);
+    if (!row && row.error().code() == ErrorCode::connection_unknown && !choice.id.empty()) {
+        // Not as one that has yet to sign in: SDKs pass over that and ask elsewhere.
+        return fail(Error(ErrorCode::invalid_request, "There is no connection " + choice.id +
+                                                          ". The data folder is " + admin.folder() +
+                                                          ".")
+                        .with_hint(choice.how));
+    }
     if (!row) {
         return fail(row.error());
     }

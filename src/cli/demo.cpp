@@ -46,8 +46,8 @@ std::string first_word(fs::path const& file) {
     return word;
 }
 
-int next_free(int port) {
-    for (int i = 0; i < ports_tried && !port_is_free(port); ++i) {
+int next_free(int port, int kept = 0) {
+    for (int i = 0; i < ports_tried && (port == kept || !port_is_free(port)); ++i) {
         port += 1;
     }
     return port;
@@ -58,7 +58,9 @@ Plan make_plan(fs::path const& folder, std::string const& listen, bool listen_gi
     Plan plan;
     plan.listen = listen;
     int const wanted = port_number(listen);
-    plan.port = wanted == 0 ? free_port() : listen_given ? wanted : next_free(wanted);
+    // The connections that are kept know the practice Databricks by its address.
+    int const before = port_number(":" + first_word(folder / "sandbox.port"));
+    plan.port = wanted == 0 ? free_port() : listen_given ? wanted : next_free(wanted, before);
     if (plan.port != wanted) {
         plan.port_taken = wanted;
         plan.listen = listen.substr(0, listen.rfind(':') + 1) + std::to_string(plan.port);
@@ -67,8 +69,6 @@ Plan make_plan(fs::path const& folder, std::string const& listen, bool listen_gi
     plan.sandbox_listen = sandbox_listen;
     plan.usual_sandbox = sandbox_listen == DemoOptions().sandbox_listen;
     if (plan.sandbox_port == 0) {
-        // The connections that are kept know the practice Databricks by its address.
-        int const before = port_number(":" + first_word(folder / "sandbox.port"));
         bool const usable = before > 0 && before != plan.port && port_is_free(before);
         plan.sandbox_port = usable ? before : next_free(plan.port + 1);
         plan.sandbox_listen = sandbox_listen.substr(0, sandbox_listen.rfind(':') + 1) +
@@ -107,8 +107,11 @@ DemoInfo demo_info(Common const& common, Plan const& plan, std::string const& da
     std::string const script = calling_script();
     bool const by_run = !script.empty();
     info.restart = by_run ? shell_word(script) + " demo" : info.command + " demo";
-    std::error_code ec;
-    if (!by_run || !fs::equivalent(data, fs::current_path() / ".brickgate/demo", ec)) {
+    // Where the caller has settings of its own, the script leaves its commands alone.
+    bool const own_settings = fs::exists(".env") || fs::exists("brickgate.toml");
+    fs::path const usual = fs::current_path() / ".brickgate/demo";
+    bool const is_usual = fs::weakly_canonical(data) == fs::weakly_canonical(usual);
+    if (!by_run || !is_usual || own_settings) {
         info.options = " --data " + shell_word(data);
         info.restart += info.options;
     }

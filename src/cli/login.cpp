@@ -15,6 +15,7 @@
 #include "cli/command.h"
 #include "cli/receiver.h"
 #include "cli/terminal.h"
+#include "server/host_guard.h"
 
 namespace brickgate::cli {
 
@@ -74,6 +75,13 @@ std::string state_of(std::string_view url) {
     return {};
 }
 
+// What this machine itself answers, such as the practice Databricks, speaks plain http.
+std::string with_scheme(std::string const& host) {
+    bool const bare = host.find("://") == std::string::npos;
+    bool const here = bare && is_loopback_name(HostAndPort::parse(host).name);
+    return here ? "http://" + host : host;
+}
+
 void show_link(std::string const& url, int port, bool opened) {
     std::cerr << (opened ? "Your browser should open. If it does not, open this link on this "
                            "machine:\n\n  "
@@ -94,7 +102,7 @@ std::expected<json::object, int> ask_once(Common const& common, LoadedConfig con
     if (!loaded) {
         return std::unexpected(loaded.error());
     }
-    auto admin = connect_admin(std::move(*loaded));
+    auto admin = connect_admin(std::move(*loaded), WhenNew::make_vault);
     if (!admin) {
         return std::unexpected(complain(admin.error()));
     }
@@ -123,8 +131,9 @@ void tell_result(Common const& common, json::object const& connection, std::stri
     if (bool_at(connection, "session_only").value_or(false)) {
         std::cerr << "Databricks gave no refresh token: this ends with its first token.\n";
     }
-    std::cout << "A fresh token, any time: " << command_name(common.program) << " token" << options
-              << '\n';
+    // With its id, which is needed as soon as there is a second one.
+    std::cout << "A fresh token, any time: " << command_name(common.program) << " token "
+              << text_at(connection, "id") << options << '\n';
 }
 
 }  // namespace
@@ -141,7 +150,7 @@ int run_login(Common const& common, LoginOptions const& options) {
         return complain(port.error());
     }
     // localhost, not 127.0.0.1: it must be as it is registered, byte for byte (B62).
-    json::object wish{{"workspace", options.host},
+    json::object wish{{"workspace", with_scheme(options.host)},
                       {"subject", options.subject},
                       {"redirect_uri", "http://localhost:" + std::to_string(*port)},
                       {"public_client", true}};

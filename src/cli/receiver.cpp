@@ -11,6 +11,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// A code must not stay in the address bar, nor in what the browser remembers.
+constexpr std::string_view clean_path = "/signed-in";
+
 // All in one answer: the listener is closed as soon as it is given.
 ServerResponse page(int status, std::string_view title, std::string_view text) {
     ServerResponse response;
@@ -73,6 +76,7 @@ std::optional<std::string> Receiver::wait(Seconds patience,
     auto future = query_.get_future();
     for (Seconds waited{0}; waited < patience; ++waited) {
         if (future.wait_for(1s) == std::future_status::ready) {
+            shown_.get_future().wait_for(1s);
             return future.get();
         }
         if (waited > 0s && waited % 60s == 0s) {
@@ -109,12 +113,20 @@ bool Receiver::is_answer(ServerRequest const& request) const {
 }
 
 Task<ServerResponse> Receiver::handle(ServerRequest const& request) {
+    if (taken_ && request.method == "GET" && request.path == clean_path) {
+        if (!thanked_.exchange(true)) {
+            shown_.set_value();
+        }
+        co_return page(200, "Thank you",
+                       "Go back to your terminal; it says how it went. You can close this page.");
+    }
     if (!is_answer(request) || taken_.exchange(true)) {
         co_return page(404, "Nothing here", "The sign-in waits for Databricks' answer only.");
     }
     query_.set_value(std::string(request.query));
-    co_return page(200, "Thank you",
-                   "Go back to your terminal; it says how it went. You can close this page.");
+    auto response = page(303, "Thank you", "Go back to your terminal.");
+    response.headers.add("Location", std::string(clean_path));
+    co_return response;
 }
 
 }  // namespace brickgate::cli

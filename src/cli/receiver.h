@@ -28,6 +28,8 @@ class Receiver {
     Result<int> listen(int first_port, int last_port);
     void expect(std::string state);
     // The raw query of the answer; nullopt when nobody came in time. `tell` once a minute.
+    // The browser is shown an address without it: it is waited for until it asks there, for a
+    // second at most.
     std::optional<std::string> wait(Seconds patience,
                                     std::function<void(Seconds left)> const& tell);
     void close();  // lets the page that says thank you leave first
@@ -41,9 +43,11 @@ class Receiver {
     std::unique_ptr<HttpServer> server_;
     std::thread thread_;
     std::promise<std::string> query_;
+    std::promise<void> shown_;
     std::string state_;
     std::atomic<bool> expecting_ = false;
     std::atomic<bool> taken_ = false;
+    std::atomic<bool> thanked_ = false;
 };
 
 }  // namespace brickgate::cli

@@ -35,7 +35,9 @@ int run_service_principals(Common const& common, ServicePrincipalsOptions const&
     if (!loaded) {
         return loaded.error();
     }
-    auto admin = connect_admin(std::move(*loaded));
+    bool const adds = options.action == "add";
+    auto admin =
+        connect_admin(std::move(*loaded), adds ? WhenNew::make_vault : WhenNew::make_nothing);
     if (!admin) {
         return complain(admin.error());
     }
@@ -46,18 +48,28 @@ int run_service_principals(Common const& common, ServicePrincipalsOptions const&
         answer = ask(**admin, "DELETE", secrets + "/older");
     } else {
         auto secret = read_secret();
+        if (secret.empty()) {
+            return complain(Error(ErrorCode::invalid_request, "No secret was given.")
+                                .with_hint("Put it into DATABRICKS_CLIENT_SECRET, or send it as a "
+                                           "line of standard input."));
+        }
         json::object body{{"client_secret", secret}};
         wipe(secret);
-        if (options.action == "add") {
+        if (adds) {
             body["workspace"] = options.host;
             body["client_id"] = options.client_id;
             body["scopes"] = options.scopes;
             body["subject"] = options.subject;
         }
-        answer = ask(**admin, "POST", options.action == "add" ? path : secrets, std::move(body));
+        answer = ask(**admin, "POST", adds ? path : secrets, std::move(body));
+    }
+    if (!answer && answer.error().code() == ErrorCode::invalid_client) {
+        return complain(Error(ErrorCode::invalid_client, answer.error().message())
+                            .with_hint("Check the service principal's id and its secret, and that "
+                                       "it is of this workspace's account."));
     }
     if (!answer) {
-        return complain(answer.error());
+        return complain(answer.error(), options.id);
     }
     if (common.json) {
         std::cout << json::serialize(*answer) << '\n';

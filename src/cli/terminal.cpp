@@ -129,9 +129,9 @@ std::string command_name(std::string const& program) {
 
 std::string as_typed(std::string_view hint) {
     constexpr std::string_view own = "brickgate ";
-    constexpr std::array<std::string_view, 9> commands{"login",    "token",        "connections",
-                                                       "api-keys", "capabilities", "serve",
-                                                       "demo",     "doctor",       "config"};
+    constexpr std::array<std::string_view, 10> commands{
+        "login", "token", "connections", "api-keys", "capabilities", "service-principals",
+        "serve", "demo",  "doctor",      "config"};
     std::string out(hint);
     std::string const script = calling_script();
     if (script.empty()) {

@@ -6,6 +6,20 @@
 
 namespace brickgate::cli {
 
+namespace {
+
+// ADR 12: a short-lived token cannot have the life that was asked for.
+void warn_if_shorter(json::object const& token, int min_valid) {
+    auto const left = integer_at(token, "expires_in").value_or(min_valid);
+    if (left < min_valid) {
+        std::cerr << "brickgate: this token is good for " << left << " seconds, not the "
+                  << min_valid
+                  << " that were asked for: more than half of a token's life is not promised.\n";
+    }
+}
+
+}  // namespace
+
 int run_token(Common const& common, TokenOptions const& options) {
     if (!options.write.empty()) {
         return run_token_write(common, options);
@@ -25,14 +39,15 @@ int run_token(Common const& common, TokenOptions const& options) {
     std::string const path = "/v1/connections/" + percent_encode(text_at(*row, "id"));
     if (options.force_refresh) {
         if (auto const refreshed = ask(**admin, "POST", path + "/refresh"); !refreshed) {
-            return complain(refreshed.error());
+            return complain(refreshed.error(), text_at(*row, "id"));
         }
     }
     auto const token =
         ask(**admin, "GET", path + "/token?min_valid=" + std::to_string(options.min_valid));
     if (!token) {
-        return complain(token.error());
+        return complain(token.error(), text_at(*row, "id"));
     }
+    warn_if_shorter(*token, options.min_valid);
     if (options.output == "json" || common.json) {
         std::cout << token_document(*token);
     } else {

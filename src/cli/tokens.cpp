@@ -32,10 +32,12 @@ Result<json::object> named(Admin& admin, ConnectionChoice const& choice,
     return row;
 }
 
-Error nobody(std::string const& origin) {
-    return Error(ErrorCode::connection_unknown, origin.empty()
-                                                    ? "Nobody has signed in yet."
-                                                    : "Nobody has signed in at " + origin + ".")
+Error nobody(std::string const& origin, std::string const& folder) {
+    std::string const where = folder.empty() ? "" : " The data folder is " + folder + ".";
+    return Error(ErrorCode::connection_unknown,
+                 (origin.empty() ? "Nobody has signed in yet."
+                                 : "Nobody has signed in at " + origin + ".") +
+                     where)
         .with_hint("Sign in first: brickgate login " + (origin.empty() ? "HOST" : origin) +
                    ", or open /auth in a browser.");
 }
@@ -67,7 +69,7 @@ Result<json::object> choose_connection(Admin& admin, ConnectionChoice const& cho
         }
     }
     if (usable.empty()) {
-        return fail(nobody(origin));
+        return fail(nobody(origin, admin.folder()));
     }
     if (usable.size() == 1) {
         return usable.front();
@@ -77,6 +79,7 @@ Result<json::object> choose_connection(Admin& admin, ConnectionChoice const& cho
         ids += "\n    " + text_at(row, "id") + "  " + text_at(row, "workspace") + "  " +
                text_at(row.at("principal").as_object(), "user_name");
     }
+
     return fail(
         Error(ErrorCode::invalid_request, "There are several connections; name one of them:" + ids)
             .with_hint(choice.how));

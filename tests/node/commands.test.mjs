@@ -85,7 +85,7 @@ test('signing in at a terminal works through the running daemon as well', async 
 });
 
 test('the line that login prints can be typed, however the program was called and wherever its data is', async () => {
-  for (const [called, start] of [[{}, /: \S*brickgate\S* token --data '/], [{ __brickgate_called_as: './run' }, /: \.\/run brickgate token --data '/]]) {
+  for (const [called, start] of [[{}, /: \S*brickgate\S* token con_\w+ --data '/], [{ __brickgate_called_as: './run' }, /: \.\/run brickgate token con_\w+ --data '/]]) {
     const data = join(temporaryFolder(), 'a folder');
     const env = { BRICKGATE_DATABRICKS_HOSTS: sandbox.origin, BRICKGATE_DATA_DIR: data, ...called };
     const login = new Process(['login', sandbox.origin, '--no-browser'], { env, cwd: dirname(data) });
@@ -102,7 +102,7 @@ test('the line that login prints can be typed, however the program was called an
   const url = await until(() => login.end ? 'ended' : /(http\S+authorize\?\S+)/.exec(login.err)?.[1], 'the link');
   await fetch((await approve(url)).replace('localhost', '127.0.0.1'));
   assert.equal((await login.ended).code, 0, login.err);
-  assert.match(login.out, /brickgate\S* token\n$/);
+  assert.match(login.out, /brickgate\S* token con_\w+\n$/);
 });
 
 test('hints name commands as they were called', async () => {

@@ -42,13 +42,17 @@ TEST_F(ReceiverTest, nat_loopback_noise_keeps_waiting) {
           "/?code=%zz&state=s-1%2B%2F%3D"}) {
         EXPECT_TRUE(get(target).starts_with("HTTP/1.1 404")) << target;
     }
-    EXPECT_TRUE(get("/?code=abc&state=s-1%2B%2F%3D").starts_with("HTTP/1.1 200"));
+    EXPECT_TRUE(get("/signed-in").starts_with("HTTP/1.1 404")) << "nobody has yet";
+    auto const taken = get("/?code=abc&state=s-1%2B%2F%3D");
+    EXPECT_TRUE(taken.starts_with("HTTP/1.1 303"));
+    EXPECT_NE(taken.find("Location: /signed-in\r\n"), std::string::npos) << "without the code";
+    EXPECT_TRUE(get("/signed-in").starts_with("HTTP/1.1 200"));
     EXPECT_EQ(answer(), "code=abc&state=s-1%2B%2F%3D");
 }
 
 TEST_F(ReceiverTest, a_denial_is_an_answer) {
     receiver_.expect("s");
-    EXPECT_TRUE(get("/?error=access_denied&state=s").starts_with("HTTP/1.1 200"));
+    EXPECT_TRUE(get("/?error=access_denied&state=s").starts_with("HTTP/1.1 303"));
     EXPECT_EQ(answer(), "error=access_denied&state=s");
 }
 
