@@ -28,7 +28,8 @@ app.use((req, res, next) => {   // your own sign-in stands here; each user has a
 app.get('/', (req, res) => {
   const start = new URL('/auth', gateway);
   start.search = new URLSearchParams({ subject: req.user.subject, return_to: home });
-  res.send(page(`<h1>My product</h1><a href="${escape(start)}">Connect Databricks</a>`));
+  const soFar = req.user.connection ? '<p>You are connected. <a href="/hello">Say hello</a></p>' : '';
+  res.send(page(`<h1>My product</h1>${soFar}<a href="${escape(start)}">Connect Databricks${soFar && ' again'}</a>`));
 });
 
 app.get('/connected', async (req, res) => {
@@ -36,6 +37,7 @@ app.get('/connected', async (req, res) => {
   // Anybody can send a person here with a connection of their own: only one that was begun for this user is taken.
   const found = await ask(`/v1/connections/${encodeURIComponent(req.query.connection_id)}`);
   const connection = await found.json();
+  if (!found.ok && found.status !== 404) return res.status(502).send(page(`<h1>Not connected</h1><p>${escape(connection.error.message)}</p><a href="/">Back</a>`));
   if (!found.ok || connection.subject !== req.user.subject) return res.status(403).send(page('<h1>Not connected</h1><p>This sign-in was not begun here.</p><a href="/">Back</a>'));
   req.user.connection = connection.id;
   res.redirect(303, '/hello');
@@ -47,7 +49,15 @@ app.get('/hello', async (req, res) => {
   const token = await answer.json();
   if (!answer.ok) return res.status(502).send(page(`<h1>Sign in again</h1><p>${escape(token.error.message)}</p><a href="/">Back</a>`));
   const me = await fetch(`${token.workspace}/api/2.0/preview/scim/v2/Me`, { headers: { authorization: `Bearer ${token.access_token}` } });
-  res.send(page(`<h1>Hello, ${escape((await me.json()).displayName)}</h1><p>Your workspace is ${escape(token.workspace)}.</p>`));
+  res.send(page(`<h1>Hello, ${escape((await me.json()).displayName)}</h1><p>Your workspace is ${escape(token.workspace)}.</p><a href="/">Back</a>`));
 });
 
-app.listen(port, '127.0.0.1', () => console.log(`http://localhost:${port}`));
+app.use((error, req, res, next) => {   // the gateway or the workspace is out of reach
+  console.error(error);
+  res.status(502).send(page('<h1>Not right now</h1><p>Databricks is out of reach. Please try again in a minute.</p><a href="/">Back</a>'));
+});
+
+const stop = (why) => { console.error(why); process.exit(1); };
+const tried = await ask('/v1/connections?limit=1').catch(() => stop(`No gateway answers at ${gateway}: start it, or set BRICKGATE.`));
+if (!tried.ok) stop(`BRICKGATE_KEY is not good for this: ${(await tried.json()).error.message}`);
+app.listen(port, '127.0.0.1', (error) => error ? stop(`Port ${port}: ${error.message}`) : console.log(`http://localhost:${port}`));

@@ -19,7 +19,15 @@ test('the express example signs a person in and greets them by name', async (t) 
   cpSync(join(root, 'examples/express'), folder, { recursive: true, filter: (path) => !path.includes('node_modules') });
   symlinkSync(join(root, 'tests/node_modules'), join(folder, 'node_modules'));
   const key = await gateway.key('token:read,connections');
-  const app = spawn(process.execPath, ['server.mjs'], { cwd: folder, env: { ...process.env, BRICKGATE: gateway.url, BRICKGATE_KEY: key, PORT: String(port) } });
+  const start = (env) => spawn(process.execPath, ['server.mjs'], { cwd: folder, env: { ...process.env, BRICKGATE: gateway.url, BRICKGATE_KEY: key, PORT: String(port), ...env } });
+  const ended = (env) => new Promise((resolve) => {
+    const child = start(env);
+    t.after(() => child.kill());
+    let err = '';
+    child.stderr.on('data', (bytes) => (err += bytes));
+    child.once('close', (code) => resolve({ code, err }));
+  });
+  const app = start({});
   t.after(() => app.kill());
   const home = `http://localhost:${port}`;
   await until(() => fetch(home).catch(() => undefined), 'the app');
@@ -50,4 +58,24 @@ test('the express example signs a person in and greets them by name', async (t) 
   }
   assert.match((await grace.jar.get(await grace.connect({ email: 'grace@example.com' }))).location, /hello/);
   assert.match(await grace.hello(), /Hello, Grace Hopper/);
+
+  const whole = await grace.jar.get(home);
+  assert.match(whole.text, /You are connected/);
+  assert.match(await grace.hello(), /<a href="\/">Back/);
+
+  // What is wrong at the start is said at the start.
+  for (const [env, said] of [
+    [{}, /^Port \d+: .*EADDRINUSE/], [{ BRICKGATE_KEY: '' }, /^BRICKGATE_KEY is not good for this: /], [{ BRICKGATE_KEY: await gateway.key('token:read') }, /^BRICKGATE_KEY is not good for this: .*right/],
+    [{ BRICKGATE: `http://127.0.0.1:${await freePort()}` }, /^No gateway answers at /],
+  ]) {
+    const refused = await ended(env);
+    assert.equal(refused.code, 1, JSON.stringify(env));
+    assert.match(refused.err, said);
+  }
+
+  await gateway.process.stop();
+  const down = await grace.jar.get(`${home}/hello`);
+  assert.equal(down.status, 502);
+  assert.match(down.text, /Not right now/);
+  assert.doesNotMatch(down.text, /ECONNREFUSED|node:/);
 });
