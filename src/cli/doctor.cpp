@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks at everything that can be wrong before or while a gateway runs, and says what to do about
 // it. Changes nothing.
+#include "cli/doctor.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,7 +14,6 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
-#include "connect/authorize_probe.h"
 #include "connect/discovery.h"
 #include "net/curl_client.h"
 #include "net/runtime.h"
@@ -26,23 +27,6 @@ namespace {
 
 constexpr Seconds skew_good{10};  // an id_token's times are believed this far
 constexpr Seconds half_a_day = std::chrono::hours(12);
-
-struct Finding {
-    std::string check;    // a stable name
-    std::string verdict;  // ok | warn | fail
-    std::string what;
-    std::string remedy;
-};
-
-Finding good(std::string check, std::string what) {
-    return {std::move(check), "ok", std::move(what), ""};
-}
-Finding warn(std::string check, std::string what, std::string remedy) {
-    return {std::move(check), "warn", std::move(what), std::move(remedy)};
-}
-Finding bad(std::string check, std::string what, std::string remedy) {
-    return {std::move(check), "fail", std::move(what), std::move(remedy)};
-}
 
 Finding check_data_folder(Config const& config) {
     std::string const& path = config.data.dir;
@@ -169,40 +153,16 @@ struct Outside {
     Runtime& runtime;
 };
 
-Finding judged(ProbeOutcome const& probe, Registration const& registration,
-               WorkspaceHost const& workspace) {
-    std::string const app = "The app " + registration.client.client_id.value();
-    std::string const says = workspace.origin() + " says: " + probe.words;
-    switch (probe.verdict) {
-        case ProbeVerdict::accepted:
-            return good("app",
-                        app + " and its redirect URI are known at " + workspace.origin() + ".");
-        case ProbeVerdict::redirect_wrong:
-            return bad("app", says,
-                       "Register " + registration.redirect_uri.value() +
-                           " for the app in the account console, to the letter; a change may take "
-                           "half an hour.");
-        case ProbeVerdict::client_unknown:
-            return bad("app", says,
-                       "Check CLIENT_ID, and that the app is of the workspace's own account.");
-        case ProbeVerdict::refused:
-            return bad("app", says, "Compare databricks.scopes with the app's scopes.");
-        case ProbeVerdict::unclear:
-            break;
-    }
-    return warn(
-        "app", workspace.origin() + " does not say whether it knows the app.",
-        "Begin a sign-in in a browser: a wrong app or redirect URI is shown there as JSON.");
-}
-
 // Discovery and keys of one workspace, and whether it knows the app. Whether it was found.
 Task<bool> look_at(Outside& outside, Discovery& discovery, WorkspaceHost const& workspace) {
     auto const& registration = outside.registration;
     auto const metadata = co_await discovery.metadata(registration, workspace);
     if (!metadata) {
+        bool const usual = metadata.error().code() == ErrorCode::discovery_failed;
         outside.findings.push_back(bad(
             "discovery", "Discovery at " + workspace.origin() + ": " + metadata.error().message(),
-            std::string(metadata.error().hint())));
+            usual ? "Check the host, its name and the way to it."
+                  : std::string(metadata.error().hint())));
         co_return false;
     }
     outside.findings.push_back(
@@ -221,6 +181,12 @@ Task<bool> look_at(Outside& outside, Discovery& discovery, WorkspaceHost const& 
         auto const probe =
             co_await probe_authorize(outside.http, outside.random, registration, *metadata);
         outside.findings.push_back(judged(probe, *registration, workspace));
+        bool const known = probe.verdict == ProbeVerdict::accepted;
+        if (known && !registration->client.client_secret.empty()) {
+            auto const verdict = co_await probe_secret(outside.http, outside.random, outside.clock,
+                                                       registration, *metadata);
+            outside.findings.push_back(judged(verdict, workspace));
+        }
     }
     co_return true;
 }
@@ -285,6 +251,11 @@ Result<void> check_outside(Config const& config, std::vector<Finding>& findings)
     return {};
 }
 
+// Warnings of the start that have a check of their own here.
+bool is_found_already(std::string_view warning) {
+    return warning.starts_with("REDIRECT_URI ") || warning.starts_with("neither DATABRICKS_HOST");
+}
+
 int print(std::vector<Finding> const& findings, bool as_json) {
     bool const failed = std::ranges::any_of(
         findings, [](auto const& finding) { return finding.verdict == "fail"; });
@@ -334,11 +305,16 @@ int run_doctor(Common const& common) {
                 check_workspaces(config),
                 check_port(config, daemon_runs(config))};
     for (auto const& warning : loaded->warnings) {
-        findings.push_back(warn("configuration", warning, ""));
+        if (!is_found_already(warning)) {
+            findings.push_back(warn("configuration", warning, ""));
+        }
     }
     if (auto const looked = check_outside(config, findings); !looked) {
         findings.push_back(
             bad("network", looked.error().message(), std::string(looked.error().hint())));
+    }
+    for (auto& finding : ask_gateway(std::move(*loaded))) {
+        findings.push_back(std::move(finding));
     }
     return print(findings, common.json);
 }
