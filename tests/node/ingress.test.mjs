@@ -33,7 +33,7 @@ after(async () => {
   await sandbox.stop();
 });
 
-const fitted = (text, port) => text.replaceAll('127.0.0.1:3001', `127.0.0.1:${privatePort}`).replaceAll(/\/etc\/ssl\/gate\.(crt|key)/g, (_all, kind) => join(work, `gate.${kind}`))
+const fitted = (text, port) => text.replaceAll('127.0.0.1:3002', `127.0.0.1:${privatePort}`).replaceAll(/\/etc\/ssl\/gate\.(crt|key)/g, (_all, kind) => join(work, `gate.${kind}`))
   .replace('listen 443 ssl', `listen 127.0.0.1:${port} ssl`).replace('gate.internal:443', `https://gate.internal:${port}`);
 
 function run(program, args) {
