@@ -24,12 +24,21 @@ void print_row(json::object const& row) {
               << '\n';
 }
 
+// The API's names for those who can do something.
+std::string person_of(std::string const& name) {
+    return name == "customer"           ? "the person who connected"
+           : name == "customer_admin"   ? "the admin of the workspace"
+           : name == "app_operator"     ? "whoever has the app in the account console"
+           : name == "gateway_operator" ? "whoever runs this gateway"
+                                        : name;
+}
+
 void print_explanation(json::object const& answer) {
     std::cout << text_at(answer, "summary") << '\n';
     if (!text_at(answer, "detail").empty()) {
         std::cout << text_at(answer, "detail") << '\n';
     }
-    std::cout << "Who must act: " << text_at(answer, "who_must_act");
+    std::cout << "Who must act: " << person_of(text_at(answer, "who_must_act"));
     if (!text_at(answer, "remedy").empty()) {
         std::cout << ". " << text_at(answer, "remedy");
     }

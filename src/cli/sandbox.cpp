@@ -47,11 +47,17 @@ int run_sandbox(SandboxCommand const& options) {
     set_up_log(LogLevel::info, LogFormat::automatic);
     Runtime runtime(RuntimeOptions{.http_threads = 1});
     SandboxServer server(runtime);
-    sandbox::App app{options.client_id, options.client_secret, options.redirect_uris,
-                     "Brickgate demo"};
+    sandbox::App app{
+        options.client_id, options.client_secret, options.redirect_uris,
+        options.client_id == SandboxCommand().client_id ? "Brickgate demo" : options.client_id};
     auto const origin =
         server.listen(options.listen, {std::move(app), sandbox::databricks_cli_app()},
                       options.state_file, options.origin);
+    if (!origin && origin.error().code() == ErrorCode::address_in_use) {
+        return complain(Error(ErrorCode::address_in_use, origin.error().message())
+                            .with_hint("Choose another address with --listen, or end the program "
+                                       "that has this one."));
+    }
     if (!origin) {
         return complain(origin.error());
     }

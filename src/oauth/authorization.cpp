@@ -120,8 +120,11 @@ Result<CallbackParameters> CallbackParameters::parse(std::string_view raw_query)
         }
         *slot = std::move(value);
     }
-    if (!found.state || found.state->size() != state_characters || !is_base64url(*found.state)) {
-        return fail(ErrorCode::state_missing, "The answer carries no state of ours.");
+    if (found.state.value_or("").empty()) {
+        return fail(ErrorCode::state_missing, "The answer carries no state.");
+    }
+    if (found.state->size() != state_characters || !is_base64url(*found.state)) {
+        return fail(ErrorCode::state_missing, "The answer carries a state that is not of ours.");
     }
     CallbackParameters out;
     out.state = State(*found.state);

@@ -45,7 +45,8 @@ button:hover { border-color: var(--accent); }
 }
 .person > span { min-width: 0; overflow-wrap: anywhere; }
 .person small { display: block; color: var(--soft); font-size: .82rem; }
-.who { margin: 4px 0 18px; }
+.who { margin: 4px 0 18px; flex-wrap: wrap; }
+.who > span:nth-child(2) { flex: 1 1 9rem; }
 .who a { margin-left: auto; flex: none; font-size: .85rem; padding: 10px 0; }
 .face {
   flex: none; width: 42px; height: 42px; border-radius: 50%; display: grid; place-items: center;
@@ -54,6 +55,7 @@ button:hover { border-color: var(--accent); }
 .other { margin-top: 20px; padding-top: 18px; border-top: 1px dashed var(--line); }
 label { display: block; margin-bottom: 8px; color: var(--soft); font-size: .88rem; }
 .row { display: flex; gap: 10px; flex-wrap: wrap; }
+input::placeholder { color: var(--soft); opacity: 1; }
 input[type=email] { flex: 1 1 12rem; min-width: 0; min-height: 48px; padding: 10px 14px; background: var(--card); }
 .row button { flex: 1 1 8rem; font-weight: 600; }
 .other .row button { flex: 0 1 auto; }

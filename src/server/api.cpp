@@ -157,7 +157,7 @@ Task<ServerResponse> Api::rejected(ServerRequest const& request, Params params) 
     if (!caller) {
         co_return error_response(caller.error());
     }
-    auto const body = body_object(request.body);
+    auto const body = body_object(request.body.empty() ? "{}" : request.body);
     if (!body) {
         co_return error_response(body.error());
     }

@@ -43,7 +43,14 @@ Result<ConnectionFilter> filter_of(std::string_view query) {
     if (auto const status = query_value(*fields, "status")) {
         filter.state = connection_state_from(*status);
         if (!filter.state) {
-            return fail(ErrorCode::invalid_request, "There is no such status.");
+            using enum ConnectionState;
+            std::string names;
+            for (auto const state : {pending, active, uncertain, host_blocked, reauth_required,
+                                     quarantined, disconnected}) {
+                names.append(names.empty() ? "" : ", ").append(to_string(state));
+            }
+            return fail(ErrorCode::invalid_request,
+                        "There is no such status; there are " + names + ".");
         }
     }
     auto const limit = query_value(*fields, "limit").value_or(std::to_string(page_size));

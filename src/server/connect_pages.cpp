@@ -119,11 +119,18 @@ std::expected<SignInLink, ServerResponse> ConnectPages::link_of(ServerRequest co
     if (checked.error().code() == ErrorCode::return_to_denied) {
         link->return_to.clear();
     }
-    return std::unexpected(refused(*link, checked.error()));
+    if (checked.error().code() == ErrorCode::invalid_request) {
+        link->subject.clear();
+    }
+    return std::unexpected(refused(std::move(*link), checked.error()));
 }
 
 // A sign-in that does not begin. `link` leads to no address that is not listed.
-ServerResponse ConnectPages::refused(SignInLink const& link, Error const& error) {
+ServerResponse ConnectPages::refused(SignInLink link, Error const& error) {
+    // Where people are asked for it, it can be mended there.
+    if (error.code() == ErrorCode::host_denied && parts_.settings.workspace_fixed) {
+        link.workspace.clear();
+    }
     parts_.metrics
         .counter("brickgate_logins_started_total", "Sign-ins begun.", {{"outcome", "refused"}})
         .add();

@@ -40,7 +40,7 @@ class ConnectPages {
     Task<ServerResponse> callback(ServerRequest const& request);
     ServerResponse result(std::string const& id);
     ServerResponse finished(LoginFinished const& done);
-    ServerResponse refused(SignInLink const& link, Error const& error);
+    ServerResponse refused(SignInLink link, Error const& error);
     ServerResponse failed(LoginFailed const& failure);
     ServerResponse redirect(int status, std::string location) const;
     ServerResponse asset(std::string const& path) const;

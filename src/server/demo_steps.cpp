@@ -15,10 +15,9 @@ std::vector<DemoStep> demo_steps(ServerSettings const& settings, std::string con
     return {
         {"Take a fresh token:", {curl, token}},
         {"Deny: sign in again at " + settings.public_url + "/auth and choose Deny.", {}},
-        {"Let it expire: the practice Databricks forgets the tokens it gave. Nobody told the "
-         "gateway, "
-         "so say that the one you have was refused: that is what --force-refresh does, and what a "
-         "program does with POST .../token/rejected.",
+        {"Let it expire: the first command makes the practice Databricks forget all its tokens. "
+         "The gateway cannot know; the second command tells it that yours was refused and gets a "
+         "new one. A program says the same with POST .../token/rejected.",
          {"curl -X POST " + demo.sandbox + "/_sandbox/expire", token + " --force-refresh"}},
         {"Kill it and start it again, in another terminal: the connection is still there.",
          {"kill -9 " + std::to_string(demo.process), demo.restart, token}},

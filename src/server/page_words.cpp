@@ -33,8 +33,9 @@ struct Row {
 constexpr auto table = std::to_array<Row>({
     Row{access_denied,
         {"Nothing was connected",
-         "You, or a rule of your workspace, declined. Nothing was stored, and this app has no "
-         "access. If that was a slip, try again."}},
+         "You, or a rule of your workspace, declined. Nothing was changed: a connection made "
+         "before "
+         "stays as it is. If that was a slip, try again."}},
     Row{login_expired,
         {"That took too long",
          "A sign-in is good for ten minutes. Nothing was stored; just begin again."}},
@@ -67,7 +68,10 @@ constexpr auto table = std::to_array<Row>({
     Row{discovery_failed, did_not_answer},
     Row{server_error, did_not_answer},
     Row{temporarily_unavailable, did_not_answer},
-    Row{host_blocked, did_not_answer},
+    Row{host_blocked,
+        {"The workspace does not let this app in",
+         "Most often its admin must allow this app's address (IP access list). Nothing was stored. "
+         "Please tell that admin, or the people who run this app."}},
     Row{outcome_unknown,
         {"The answer was lost",
          "Databricks' answer did not reach us. Nothing was stored; please begin again."}},

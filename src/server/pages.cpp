@@ -26,9 +26,17 @@ ServerResponse page(ServerSettings const& settings, int status, std::string_view
     return response;
 }
 
-bool may_try_again(ErrorCode code) {
-    return code != ErrorCode::return_to_denied && code != ErrorCode::not_found &&
-           code != ErrorCode::method_not_allowed && code != ErrorCode::misdirected_request;
+std::string_view next_step(ErrorCode code) {
+    switch (code) {
+        case ErrorCode::return_to_denied:
+        case ErrorCode::method_not_allowed:
+        case ErrorCode::misdirected_request:
+            return {};
+        case ErrorCode::not_found:
+            return "To the start";
+        default:
+            return "Try again";
+    }
 }
 
 Html hidden(std::string_view name, std::string const& value) {
@@ -80,10 +88,11 @@ ServerResponse connect_page(ServerSettings const& settings, SignInLink const& li
 ServerResponse error_page(ServerSettings const& settings, Error const& error,
                           SignInLink const& again_link) {
     auto const words = words_of(error.code());
-    auto const again = may_try_again(error.code())
-                           ? fill(R"(<a class="button" href="{}/{}">Try again</a>)",
-                                  {Html::of(settings.base_path), again_link.query()})
-                           : Html();
+    auto const step = next_step(error.code());
+    auto const again = step.empty()
+                           ? Html()
+                           : fill(R"(<a class="button" href="{}/{}">{}</a>)",
+                                  {Html::of(settings.base_path), again_link.query(), step});
     auto const body = fill(
         R"(<span class="mark bad" aria-hidden="true">!</span><h1>{}</h1><p>{}</p>{}<p class="code">{} Code: <code>{}</code></p>)",
         {words.title, words.text, again, error.message(), error.name()});

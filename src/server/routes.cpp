@@ -29,6 +29,13 @@ ErrorRenderer make_renderer(ServerSettings const& settings) {
                 return error_response(*told);
             }
         }
+        if (browsers_only && error.code() == ErrorCode::not_found &&
+            is_programs(request.path, settings.base_path)) {
+            return error_response(
+                Error(ErrorCode::not_found,
+                      "This listener is for browsers; the API is on server.private_listen.")
+                    .with_hint("Call the address that the log names as private_listen."));
+        }
         bool const for_a_program = audience == Audience::api ||
                                    is_programs(request.path, settings.base_path) ||
                                    request.listener == ListenerKind::private_ ||

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/sec_headers.h"
 
+#include "oauth/metadata.h"
+
 namespace brickgate {
 
 void add_page_headers(ServerResponse& response, ServerSettings const& settings,
@@ -21,8 +23,11 @@ void add_page_headers(ServerResponse& response, ServerSettings const& settings,
     headers.add("Cross-Origin-Opener-Policy", "same-origin");
     headers.add("Cross-Origin-Resource-Policy", "same-origin");
     headers.add("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=()");
-    if (settings.public_url.starts_with("https://")) {
-        headers.add("Strict-Transport-Security", "max-age=63072000; includeSubDomains");
+    // For this name alone: its neighbours are not ours to speak for, nor is what else this machine
+    // serves as localhost.
+    bool const https = settings.public_url.starts_with("https://");
+    if (https && !is_loopback_name(host_of(settings.public_url))) {
+        headers.add("Strict-Transport-Security", "max-age=63072000");
     }
 }
 

@@ -72,11 +72,19 @@ Explanation of_active(Connection const& row, Time now) {
                                                   to_rfc3339(*row.refresh_due_at))
                                     : "It is refreshed when it is asked for.";
     if (row.fail_count > 0) {
-        out.detail +=
-            fmt::format(" The last {} tries to refresh did not succeed ({}); nothing is lost.",
-                        row.fail_count, row.last_error);
-        out.who_must_act = "databricks";
-        out.remedy = "Nothing to do: the gateway tries again by itself.";
+        out.summary =
+            fmt::format("The token is good until {}, but its refresh does not succeed at present.",
+                        to_rfc3339(row.access_expires_at));
+        std::string const tries =
+            row.fail_count == 1 ? "The last try" : fmt::format("The last {} tries", row.fail_count);
+        auto const next =
+            std::max(row.next_attempt_at.value_or(Time()), row.refresh_due_at.value_or(Time()));
+        out.detail = fmt::format("{} to refresh did not succeed ({}); nothing is lost.", tries,
+                                 row.last_error) +
+                     (next > now ? fmt::format(" The next one is at {}.", to_rfc3339(next)) : "");
+        out.remedy =
+            "Nothing to do at once: the gateway tries again by itself, and sooner if a token is "
+            "asked for that must live longer.";
     }
     return out;
 }

@@ -84,6 +84,9 @@ test('the command on the page gives a token that the workspace takes', async () 
   const [, key, at] = /Authorization: Bearer (\S+)' (\S+)/.exec(await page.locator('pre').first().textContent());
   const answer = await fetch(at, { headers: { authorization: `Bearer ${key}` } });
   assert.equal(answer.status, 200);
+  // Without script: one click takes the whole command, however it is broken into lines.
+  await page.locator('pre').first().click();
+  assert.equal((await page.evaluate(() => getSelection().toString())).replaceAll('\n', ''), await page.locator('pre').first().textContent());
   const { access_token: token } = await answer.json();
   const me = await fetch(`${workspace}/api/2.0/preview/scim/v2/Me`, { headers: { authorization: `Bearer ${token}` } });
   assert.equal((await me.json()).userName, 'grace@example.com');

@@ -66,7 +66,7 @@ class SecHeaders : public ::testing::Test, public Site {
         bool const https = settings.public_url.starts_with("https://");
         if (page) {
             EXPECT_EQ(value(response, "Strict-Transport-Security"),
-                      https ? "max-age=63072000; includeSubDomains" : "(none)");
+                      https ? "max-age=63072000" : "(none)");
         }
         if (redirect) {
             EXPECT_EQ(response.body, "");

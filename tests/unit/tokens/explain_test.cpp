@@ -94,6 +94,23 @@ TEST(Explain, failures_that_pass_are_told_with_their_count) {
     auto const said = explain(row, std::nullopt, now);
     EXPECT_NE(said.detail.find("3 tries"), std::string::npos);
     EXPECT_EQ(said.next_attempt_at, now + 30s);
+    EXPECT_EQ(said.who_must_act, "nobody") << "it may be the network of either side";
+    EXPECT_EQ(said.summary.find("Healthy"), std::string::npos);
+    row.fail_count = 1;
+    EXPECT_TRUE(explain(row, std::nullopt, now).detail.starts_with("The last try to refresh"));
+}
+
+TEST(Explain, the_next_try_is_named_as_it_will_be) {
+    auto row = row_in(ConnectionState::active);
+    row.fail_count = 1;
+    row.next_attempt_at = now + 30s;
+    row.refresh_due_at = now + 40min;
+    EXPECT_NE(explain(row, std::nullopt, now).detail.find(to_rfc3339(now + 40min)),
+              std::string::npos)
+        << "a forced refresh failed: the usual one is not due yet";
+    row.refresh_due_at = now - 1min;
+    EXPECT_NE(explain(row, std::nullopt, now).detail.find(to_rfc3339(now + 30s)),
+              std::string::npos);
 }
 
 }  // namespace
