@@ -2,7 +2,7 @@
 // What a newcomer meets first: a sign-in without an app that must be served, commands before there is anything, and
 // sentences that say what to type.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { approve, command, freePort, Gateway, Jar, Process, Sandbox, signIn, temporaryFolder, until } from '../support/brickgate.mjs';
@@ -158,4 +158,24 @@ test('the demo keeps its practice Databricks where its connections know it, thou
   assert.notEqual(`http://127.0.0.1:${second.gateway}`, first.at);
   await second.demo.stop();
   for (const server of others) server.close();
+});
+
+test('the demo prints the same commands the first time as later, and whole ones where they would mean other data', async (t) => {
+  const cwd = temporaryFolder();
+  const commands = async () => {
+    const demo = new Process(['demo', '--listen', `127.0.0.1:${await freePort()}`], { env: { __brickgate_called_as: './run' }, cwd });
+    t.after(() => demo.kill());
+    const url = await until(() => /Open {2}(\S+)\/auth/.exec(demo.out)?.[1], 'the demo');
+    await signIn({ url }, new Jar());
+    await until(() => /Three things to try/.test(demo.out) && /kill -9/.test(demo.out), 'the commands');
+    await demo.stop();
+    return demo.out;
+  };
+  for (const time of ['first', 'second']) {
+    const out = await commands();
+    assert.match(out, /\.\/run brickgate token con_\w+\n/, time);
+    assert.doesNotMatch(out, /--data/, time);
+  }
+  writeFileSync(join(cwd, '.env'), '');
+  assert.match(await commands(), /\.\/run brickgate token con_\w+ --data \S+\.brickgate\/demo\n/);
 });
