@@ -5,7 +5,7 @@
 
 namespace brickgate {
 
-class MemoryTransaction final : public StoreTransaction {
+class MemoryTransaction : public StoreTransaction {
  public:
     explicit MemoryTransaction(MemoryRows& rows) : rows_(rows) {}
 
