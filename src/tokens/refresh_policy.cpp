@@ -8,6 +8,9 @@ namespace {
 using namespace std::chrono_literals;
 // With so little left of the old access token, a repeat that ends it early costs nothing (D.6).
 constexpr Milliseconds nothing_to_lose = 60s;
+// A server may still be at work on a request whose client has hung up, be it by a time-out or a
+// crash. Its answer then would make the repeat look like a stolen token (D.6).
+constexpr Milliseconds after_hanging_up = 10s;
 constexpr unsigned known_to_be_reusable = 3;
 constexpr Milliseconds refused_from = 30s;  // Databricks refuses tokens in their last 30 s
 // A Retry-After is honoured up to here even if the token is over: who asks then is told to wait.
@@ -71,8 +74,9 @@ Time RefreshPolicy::present_again_at(UnknownOutcome const& outcome, Time now, do
         return now + transient_wait(outcome.fail_count, dice);
     }
     if (outcome.presented <= 1 && !uncertain_retry_late) {
-        return outcome.end_seen ? now + 1s + scaled(2s, dice)
-                                : std::max(now + 1s, outcome.presented_at + uncertain_wait);
+        return outcome.end_seen
+                   ? now + 1s + scaled(2s, dice)
+                   : std::max(now + after_hanging_up, outcome.presented_at + uncertain_wait);
     }
     unsigned const repeats = outcome.presented <= 1 ? 0 : outcome.presented - 2;
     Milliseconds const pause = doubled(30s, repeats, 10min);

@@ -77,6 +77,14 @@ TEST(RefreshPolicy, a_connection_seen_to_end_is_retried_soon_and_a_time_out_late
     EXPECT_EQ(again(20, true, 60s), 10min);
 }
 
+// A process that stood still between its claim and its request waits from the end of the request.
+TEST(RefreshPolicy, D6_a_repeat_leaves_the_server_time_to_notice_that_we_hung_up) {
+    RefreshPolicy const policy;
+    UnknownOutcome const lost{1, false, at(0s), at(1h)};
+    EXPECT_EQ(policy.present_again_at(lost, at(44s), 0.5), at(54s));
+    EXPECT_EQ(policy.present_again_at(lost, at(29s), 0.5), at(39s));
+}
+
 TEST(RefreshPolicy, D6_late_skips_the_first_chance) {
     RefreshPolicy policy;
     policy.uncertain_retry_late = true;
