@@ -84,8 +84,7 @@ void SimSpool::read() {
 std::vector<std::string> SimSpool::refresh_tokens() const {
     std::vector<std::string> out;
     for (auto const& entry : unresolved_) {
-        out.push_back(
-            entry.answer.expose([](std::string_view text) { return refresh_in(text); }));
+        out.push_back(entry.answer.expose([](std::string_view text) { return refresh_in(text); }));
     }
     return out;
 }

@@ -12,31 +12,31 @@
 namespace brickgate::sim {
 
 enum class Fault : std::uint8_t {
-    connect_refused,   // no byte of ours left
-    request_lost,      // on its way there
-    answer_lost,       // after the server's commit: reset, or silence until our deadline
-    answer_half,       // it breaks off
-    answer_unreadable, // complete, and no JSON
-    failed_before,     // 500 or 502 before the commit
-    failed_after,      // 500 or 504 after it, or before the server was done
-    busy,              // 429 and 503
-    page,              // a login page or an IP list's refusal, 403 or 200
-    client_refused,    // invalid_client for a while
-    slow,              // seconds instead of milliseconds
-    store_refused,     // the commit failed
-    store_unknown,     // the commit is done and its success was not heard of
+    connect_refused,    // no byte of ours left
+    request_lost,       // on its way there
+    answer_lost,        // after the server's commit: reset, or silence until our deadline
+    answer_half,        // it breaks off
+    answer_unreadable,  // complete, and no JSON
+    failed_before,      // 500 or 502 before the commit
+    failed_after,       // 500 or 504 after it, or before the server was done
+    busy,               // 429 and 503
+    page,               // a login page or an IP list's refusal, 403 or 200
+    client_refused,     // invalid_client for a while
+    slow,               // seconds instead of milliseconds
+    store_refused,      // the commit failed
+    store_unknown,      // the commit is done and its success was not heard of
     store_slow,
-    sync_failed,       // fdatasync says no, and what is on the disk nobody knows
+    sync_failed,  // fdatasync says no, and what is on the disk nobody knows
     spool_full,
-    crash_at_door,     // kill -9 or power cut while a disk, a database or a host is waited for
-    crash_anywhere,    // at any other moment
-    stopped,           // in order, as by SIGTERM
-    frozen,            // nothing of the process moves for up to a minute
-    clock_set,         // the machine's wall clock is set
+    crash_at_door,   // kill -9 or power cut while a disk, a database or a host is waited for
+    crash_anywhere,  // at any other moment
+    stopped,         // in order, as by SIGTERM
+    frozen,          // nothing of the process moves for up to a minute
+    clock_set,       // the machine's wall clock is set
     admin_revokes,
     disconnects,
-    signs_in_again,    // a person who is connected already
-    rejected,          // a caller says that its token was refused
+    signs_in_again,  // a person who is connected already
+    rejected,        // a caller says that its token was refused
     count_
 };
 constexpr std::size_t fault_kinds = static_cast<std::size_t>(Fault::count_);
@@ -52,9 +52,9 @@ class Faults {
     }
     double operator[](Fault fault) const { return probabilities_[static_cast<std::size_t>(fault)]; }
     bool on(Fault fault) const { return (*this)[fault] > 0; }
-    // Does it strike now?
-    bool strikes(Fault fault) {
-        bool const now = on(fault) && !over_ && dice_.chance((*this)[fault]);
+    // Does it strike now? A share of less than one is for what is asked at every turn.
+    bool strikes(Fault fault, double share = 1.0) {
+        bool const now = on(fault) && !over_ && dice_.chance(share * (*this)[fault]);
         count_ += now ? 1 : 0;
         return now;
     }

@@ -8,9 +8,11 @@ namespace brickgate::sim {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr Milliseconds repeat_after_reset = 1s;    // security design D.6
-constexpr Milliseconds repeat_after_silence = 30s; // counted from the claim
+constexpr Milliseconds repeat_after_reset = 1s;     // security design D.6
+constexpr Milliseconds repeat_after_silence = 30s;  // counted from the claim
+constexpr Milliseconds server_notices = 10s;        // that its client has hung up
 constexpr Milliseconds nothing_to_lose = 60s;
+constexpr Milliseconds send_before = 25s;  // D.5 T2
 constexpr unsigned known_to_be_reusable = 3;
 
 using Outcome = Presentation::Outcome;
@@ -55,8 +57,7 @@ bool Judge::durable(std::string const& token) const {
 
 // ---- the network
 
-Judge::Case Judge::sent(std::string const& node, Process const& process,
-                        std::string const& token) {
+Judge::Case Judge::sent(std::string const& node, Process const& process, std::string const& token) {
     auto it = std::make_shared<Presentation>();
     it->node = node;
     it->token = token;
@@ -71,15 +72,23 @@ Judge::Case Judge::sent(std::string const& node, Process const& process,
         it->claimed_at = row->claimed_at;
     }
     refreshes_ += 1;
+    if (!parts_.clock_may_step && it->sent_at > it->claimed_at + send_before) {
+        fail("a refresh token is sent long after it was claimed: " + token);
+    }
     judge_repeat(*it, row);
     of_token_[token].push_back(it);
     return it;
 }
 
 void Judge::judge_repeat(Presentation const& now, Known const* row) {
-    auto const& before = of_token_[now.token];
-    bool const in_the_air = std::ranges::any_of(
-        before, [](Case const& it) { return it->outcome == Outcome::awaited; });
+    auto& before = of_token_[now.token];
+    // An answer that says what became of the token settles all before it.
+    auto const said = std::ranges::find_if(before.rbegin(), before.rend(), [](Case const& it) {
+        return it->outcome == Outcome::definite;
+    });
+    before.erase(before.begin(), said.base());
+    bool const in_the_air =
+        std::ranges::any_of(before, [](Case const& it) { return it->outcome == Outcome::awaited; });
     if (in_the_air) {
         return fail("a refresh token is presented while it is on its way already: " + now.token);
     }
@@ -95,7 +104,8 @@ void Judge::judge_repeat(Presentation const& now, Known const* row) {
     }
     bool const too_soon = (*last)->outcome == Outcome::reset
                               ? now.sent_at < (*last)->ended_at + repeat_after_reset
-                              : now.sent_at < (*last)->claimed_at + repeat_after_silence;
+                              : now.sent_at < (*last)->claimed_at + repeat_after_silence ||
+                                    now.sent_at < (*last)->ended_at + server_notices;
     if (too_soon) {
         return fail("a refresh token is presented again too soon after an unknown outcome: " +
                     now.token);
@@ -143,8 +153,10 @@ void Judge::ended(Presentation& it, Outcome outcome) {
 
 void Judge::reused(std::string const& grant) {
     if (!excused_.contains(grant)) {
-        fail("an old refresh token was presented, and that has ended a grant whose new one we "
-             "hold: " + grant);
+        fail(
+            "an old refresh token was presented, and that has ended a grant whose new one we "
+            "hold: " +
+            grant);
     }
 }
 
@@ -178,9 +190,8 @@ void Judge::died(Process const& process, std::vector<std::string> const& on_disk
         }
         // Between the answer and its sync nothing may lie that takes time: what dies there with the
         // token in its hands has broken the rule, and is not excused.
-        bool const in_the_window =
-            !it->delivered || it->kept == Presentation::Kept::writing ||
-            it->kept == Presentation::Kept::failed;
+        bool const in_the_window = !it->delivered || it->kept == Presentation::Kept::writing ||
+                                   it->kept == Presentation::Kept::failed;
         if (in_the_window) {
             it->gone = true;
             excuse(*it, "a crash between the server's commit and our sync");
@@ -196,6 +207,22 @@ void Judge::clock_set() {
 
 // ---- the database
 
+namespace {
+
+bool same_intent(std::optional<Intent> const& a, std::optional<Intent> const& b) {
+    return a.has_value() == b.has_value() && (!a || a->attempt == b->attempt);
+}
+
+// In all that the judge looks at.
+bool same(Connection const& a, Connection const& b) {
+    return a.state == b.state && a.generation == b.generation && a.family == b.family &&
+           same_intent(a.intent, b.intent) && a.access_expires_at == b.access_expires_at &&
+           a.sealed_refresh == b.sealed_refresh && a.sealed_alt_refresh == b.sealed_alt_refresh &&
+           a.same_refresh_token_count == b.same_refresh_token_count;
+}
+
+}  // namespace
+
 void Judge::committed() {
     for (auto const& [id, row] : parts_.store.rows().connections) {
         look_at(row);
@@ -204,6 +231,9 @@ void Judge::committed() {
 
 void Judge::look_at(Connection const& row) {
     auto& known = rows_[row.id.value()];
+    if (same(known.row, row)) {
+        return;
+    }
     Connection const before = std::exchange(known.row, row);
     if (row.sealed_refresh != before.sealed_refresh && !row.sealed_refresh.empty()) {
         known.refresh = open_(row, false);
@@ -212,16 +242,17 @@ void Judge::look_at(Connection const& row) {
         if ("scim:" + truth.person != row.principal.sub || truth.host != row.workspace) {
             fail("a row holds the token of somebody else: " + row.id.value());
         }
+        families_[grant] = row.family;
         if (truth.live == known.refresh) {
             excused_.erase(grant);
         }
     }
     if (row.sealed_alt_refresh != before.sealed_alt_refresh) {
-        known.alternative =
-            row.sealed_alt_refresh.empty() ? std::string() : open_(row, true);
+        known.alternative = row.sealed_alt_refresh.empty() ? std::string() : open_(row, true);
     }
     if (row.intent && (!before.intent || row.intent->attempt != before.intent->attempt)) {
-        known.claimed_at = parts_.agenda.now();
+        // The moment that the claim names, before it was written.
+        known.claimed_at = parts_.agenda.now() - (parts_.clock.now() - row.intent->at);
         parts_.trace.note(parts_.agenda.now(), "claimed", row.principal.sub,
                           static_cast<std::int64_t>(row.generation), row.intent->node);
     }
@@ -271,15 +302,16 @@ void Judge::handed(ConnectionId const& id, TokenView const& token, Instant asked
     if (parts_.agenda.now() >= minted->expires_at + clock_range()) {
         return fail("a token is handed out that is over: " + text);
     }
-    auto const only = only_.find(id);
-    if (parts_.nodes == 1 && only != only_.end() && asked_at > only->second.first &&
-        only->second.second != minted->grant) {
+    auto const floor = not_before_.find(id);
+    // Several nodes do not tell each other what their caches hold: one process only.
+    if (parts_.nodes == 1 && floor != not_before_.end() && asked_at > floor->second.first &&
+        families_[minted->grant] < floor->second.second) {
         fail("a token of a grant is handed out that was ended or replaced before: " + text);
     }
 }
 
-void Judge::only(ConnectionId const& id, std::string const& grant) {
-    only_[id] = {parts_.agenda.now(), grant};
+void Judge::not_before(ConnectionId const& id, std::uint64_t family) {
+    not_before_[id] = {parts_.agenda.now(), family};
 }
 
 void Judge::revoked(std::string const& grant, std::string_view by) {

@@ -78,8 +78,8 @@ class Judge {
     void clock_set();
     // ---- callers
     void handed(ConnectionId const& id, TokenView const& token, Instant asked_at);
-    // From now on only this grant's tokens are to be handed out; empty: none.
-    void only(ConnectionId const& id, std::string const& grant);
+    // Who asks from now on is to be given nothing of a family before this one.
+    void not_before(ConnectionId const& id, std::uint64_t family);
     void revoked(std::string const& grant, std::string_view by);
 
     std::string grant_of(ConnectionId const& id) const;
@@ -108,9 +108,10 @@ class Judge {
     std::map<std::string, std::vector<Case>> of_token_;
     std::vector<Case> open_cases_;  // whose answer may still matter
     std::map<std::string, Known> rows_;
-    std::map<std::string, std::string> excused_;  // grant: why its newest token may be nowhere
-    std::set<std::string> on_disk_;               // refresh tokens in synced spools
-    std::map<ConnectionId, std::pair<Instant, std::string>> only_;
+    std::map<std::string, std::string> excused_;     // grant: why its newest token may be nowhere
+    std::set<std::string> on_disk_;                  // refresh tokens in synced spools
+    std::map<std::string, std::uint64_t> families_;  // of each grant that came into a row
+    std::map<ConnectionId, std::pair<Instant, std::uint64_t>> not_before_;
     Milliseconds earliest_offset_{};
     Milliseconds latest_offset_{};
     std::uint64_t deaths_ = 0;

@@ -8,9 +8,10 @@ namespace {
 using namespace std::chrono_literals;
 using Outcome = Presentation::Outcome;
 
-// A server acts on a request soon or never: so long after it was sent it may still be at work. The
-// waits of D.6 rest on that.
+// So long a server may be at work on a request, and so long after its client has hung up. The waits
+// of D.6 rest on the second: what acts on a request later than that makes any repeat a risk.
 constexpr Milliseconds server_at_work = 25s;
+constexpr Milliseconds server_notices = 5s;
 
 HttpAnswer broken(ErrorCode code, Sent sent) {
     return std::unexpected(TransportError{Error(code, "The simulation says so."), sent});
@@ -150,6 +151,16 @@ bool SimHttp::refuse_at_the_door(std::shared_ptr<Call> const& call, Milliseconds
     return true;
 }
 
+// The server acts, unless it has noticed that nobody waits any more.
+TokenAnswer SimHttp::serve(World& world, Call& call, Process const& client) {
+    if (client.died_at() && world.agenda.now() > *client.died_at() + server_notices) {
+        return {};
+    }
+    auto served = world.workspaces.token(call.request);
+    world.judge.served(*call.it, served);
+    return served;
+}
+
 void SimHttp::transmit(std::shared_ptr<Call> const& call) {
     Milliseconds there = travel();
     if (refuse_at_the_door(call, there)) {
@@ -159,16 +170,16 @@ void SimHttp::transmit(std::shared_ptr<Call> const& call) {
     auto& dice = world_.dice;
     if (faults.strikes(Fault::failed_after) && dice.chance(0.5)) {
         // A gateway on the way gives up on a server that is still at work.
-        there = dice.between(1s, server_at_work);
-        answer(call, dice.between(500ms, there), json_response(504, "{}"), Outcome::unknown);
+        Milliseconds const given_up = dice.between(500ms, 15s);
+        answer(call, given_up, json_response(504, "{}"), Outcome::unknown);
         world_.judge.lost(*call->it);
-        world_.agenda.after(there, [world = &world_, call] {
-            world->judge.served(*call->it, world->workspaces.token(call->request));
-        });
+        world_.agenda.after(
+            given_up + dice.between(0ms, server_notices),
+            [world = &world_, call, process = process_] { serve(*world, *call, *process); });
         return;
     }
     if (faults.strikes(Fault::slow)) {
-        there = dice.between(1s, server_at_work);
+        there = dice.between(1s, std::min(server_at_work, call->left + server_notices));
     }
     // Chosen now, so that what the process does meanwhile changes nothing.
     bool const fails = faults.strikes(Fault::failed_after);
@@ -181,26 +192,25 @@ void SimHttp::transmit(std::shared_ptr<Call> const& call) {
         bool broken, told, fails, unreadable;
     };
     Way const way{half || lost, half || heard, fails, unreadable};
-    world_.agenda.after(there, [world = &world_, call, way, back, node = node_,
-                                process = process_] {
-        auto served = world->workspaces.token(call->request);
-        world->judge.served(*call->it, served);
-        SimHttp http(*world, node, process, [] {});
-        if (way.broken || way.fails || way.unreadable) {
-            world->judge.lost(*call->it);
-        }
-        if (way.broken) {
-            if (way.told) {
-                http.break_off(call, back);
+    world_.agenda.after(
+        there, [world = &world_, call, way, back, node = node_, process = process_] {
+            auto served = serve(*world, *call, *process);
+            SimHttp http(*world, node, process, [] {});
+            if (way.broken || way.fails || way.unreadable) {
+                world->judge.lost(*call->it);
             }
-        } else if (way.fails) {
-            http.answer(call, back, json_response(500, "{}"), Outcome::reset);
-        } else if (way.unreadable) {
-            http.answer(call, back, json_response(200, R"({"access_to)"), Outcome::reset);
-        } else {
-            http.answer(call, back, std::move(served.response), Outcome::definite);
-        }
-    });
+            if (way.broken) {
+                if (way.told) {
+                    http.break_off(call, back);
+                }
+            } else if (way.fails) {
+                http.answer(call, back, json_response(500, "{}"), Outcome::reset);
+            } else if (way.unreadable) {
+                http.answer(call, back, json_response(200, R"({"access_to)"), Outcome::reset);
+            } else {
+                http.answer(call, back, std::move(served.response), Outcome::definite);
+            }
+        });
 }
 
 }  // namespace brickgate::sim

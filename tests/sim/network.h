@@ -24,7 +24,7 @@ class SimHttp final : public HttpClient {
     Task<HttpAnswer> present(HttpRequest request, HttpLimits limits);
     void transmit(std::shared_ptr<Call> const& call);
     bool refuse_at_the_door(std::shared_ptr<Call> const& call, Milliseconds there);
-    void serve(std::shared_ptr<Call> const& call);
+    static TokenAnswer serve(World& world, Call& call, Process const& client);
     void answer(std::shared_ptr<Call> const& call, Milliseconds back, HttpAnswer what,
                 Presentation::Outcome outcome);
     void break_off(std::shared_ptr<Call> const& call, Milliseconds when);

@@ -11,6 +11,7 @@ using namespace std::chrono_literals;
 constexpr Milliseconds scan_at_least_every = 60s;
 constexpr Milliseconds scan_at_most_every = 1s;  // as the product's own loop
 constexpr Milliseconds stop_grace = 25s;
+constexpr double at_each_door = 0.15;
 
 RefreshPolicy policy_of(Break broken) {
     RefreshPolicy policy;
@@ -57,19 +58,18 @@ void Node::at_door() {
     if (!life_ || !life_->process->alive()) {
         return;
     }
-    if (faults.strikes(Fault::frozen)) {
+    if (faults.strikes(Fault::frozen, at_each_door)) {
         world_.note("frozen", name_);
         life_->process->freeze(world_.dice.between(1s, 60s));
     }
-    if (!faults.strikes(Fault::crash_at_door)) {
+    if (!faults.strikes(Fault::crash_at_door, at_each_door)) {
         return;
     }
-    world_.agenda.after(world_.dice.between(0ms, 30ms),
-                        [this, life = std::weak_ptr<Life>(life_)] {
-                            if (auto const still = life.lock(); still && still == life_) {
-                                crash();
-                            }
-                        });
+    world_.agenda.after(world_.dice.between(0ms, 30ms), [this, life = std::weak_ptr<Life>(life_)] {
+        if (auto const still = life.lock(); still && still == life_) {
+            crash();
+        }
+    });
 }
 
 SimSpool::Tell Node::tell() {

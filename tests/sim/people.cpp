@@ -107,13 +107,14 @@ void People::ask(std::size_t person, ConnectionId const& id) {
 // A question that is never answered, though nobody died over it, is a deadlock.
 void People::expect_end(std::size_t person, std::weak_ptr<Process> process,
                         std::shared_ptr<bool> done) {
-    world_.agenda.after(patience, [this, person, process = std::move(process),
-                                   done = std::move(done)] {
-        auto const still = process.lock();
-        if (!*done && still && still->alive()) {
-            world_.judge.fail("nobody answers " + people_[person].name);
-        }
-    });
+    bool const may_freeze = world_.faults.on(Fault::frozen);
+    world_.agenda.after(may_freeze ? 8 * patience : patience,
+                        [this, person, process = std::move(process), done = std::move(done)] {
+                            auto const still = process.lock();
+                            if (!*done && still && still->alive()) {
+                                world_.judge.fail("nobody answers " + people_[person].name);
+                            }
+                        });
 }
 
 Task<void> People::ask_on(Node& node, std::size_t person, ConnectionId id, TokenWish wish) {
@@ -152,7 +153,7 @@ Task<void> People::disconnect_on(Node& node, ConnectionId id) {
     life.cache.end(id, (*row)->family);
     world_.note("disconnected", node.name(), *ended ? 1 : 0);
     if (*ended) {
-        world_.judge.only(id, "");
+        world_.judge.not_before(id, (*row)->family + 1);
     }
 }
 
@@ -196,7 +197,7 @@ Task<void> People::sign_in_on(Node& node, std::size_t person) {
     }
     life.refresher.replaced(finished->connection);
     world_.note("signed in", name, static_cast<std::int64_t>(finished->connection.family));
-    world_.judge.only(finished->connection.id, world_.judge.grant_of(finished->connection.id));
+    world_.judge.not_before(finished->connection.id, finished->connection.family);
 }
 
 bool People::settled(Instant since) const {

@@ -21,18 +21,17 @@ struct Process::Sleeper {
 };
 
 Task<void> Process::sleep_for(Milliseconds duration) {
-    if (dead_) {
+    if (died_at_) {
         throw_aborted();
     }
     auto const sleeper = std::make_shared<Sleeper>(executor());
     Wait const id = make_wait();
     sleepers_.emplace(id, sleeper);
-    agenda_.after(std::max(duration, Milliseconds(0)),
-                  [self = weak_from_this(), id] {
-                      if (auto const process = self.lock()) {
-                          process->wake(id);
-                      }
-                  });
+    agenda_.after(std::max(duration, Milliseconds(0)), [self = weak_from_this(), id] {
+        if (auto const process = self.lock()) {
+            process->wake(id);
+        }
+    });
     boost::system::error_code ignored;
     co_await sleeper->gate.async_wait(boost::asio::redirect_error(use_task, ignored));
     sleepers_.erase(id);
@@ -42,7 +41,7 @@ Task<void> Process::sleep_for(Milliseconds duration) {
 }
 
 Task<void> Process::wait(Wait id) {
-    if (dead_) {
+    if (died_at_) {
         throw_aborted();
     }
     auto keep = [this, id](Completion<bool> done) { waiting_.emplace(id, std::move(done)); };
@@ -72,7 +71,7 @@ bool Process::later(std::move_only_function<void()> act) {
 
 void Process::wake(Wait id) {
     bool const awaited = waiting_.contains(id) || sleepers_.contains(id);
-    if (!awaited || dead_) {
+    if (!awaited || died_at_) {
         return;
     }
     if (later([self = shared_from_this(), id] { self->wake(id); })) {
@@ -103,7 +102,7 @@ void Process::work() {
 }
 
 void Process::kill() {
-    dead_ = true;
+    died_at_ = agenda_.now();
     work();
     while (!waiting_.empty() || !sleepers_.empty()) {
         for (auto& [id, done] : std::exchange(waiting_, {})) {

@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "net/bridge.h"
 #include "net/task_group.h"
@@ -20,7 +21,8 @@ class Process final : public Timers, public std::enable_shared_from_this<Process
     Process(Agenda& agenda, SimClock& clock) : agenda_(agenda), clock_(clock) {}
 
     Executor executor() { return context_.get_executor(); }
-    bool alive() const { return !dead_; }
+    bool alive() const { return !died_at_; }
+    std::optional<Instant> died_at() const { return died_at_; }
     Task<void> sleep_for(Milliseconds duration) override;  // ends when its waiter is cancelled
     Task<void> sleep_until(Time when) override { return sleep_for(when - clock_.now()); }
 
@@ -45,7 +47,7 @@ class Process final : public Timers, public std::enable_shared_from_this<Process
     SimClock& clock_;
     boost::asio::io_context context_{1};
     Wait next_ = 1;
-    bool dead_ = false;
+    std::optional<Instant> died_at_;
     Instant frozen_until_{};
     std::map<Wait, Completion<bool>> waiting_;
     std::map<Wait, std::shared_ptr<Sleeper>> sleepers_;

@@ -32,9 +32,8 @@ class Simulation {
         world_.faults.end();
         world_.note("calm");
         Instant const calm = world_.agenda.now();
-        bool const settled = go_on_until(calm + calm_at_most, [&] {
-            return all_serve() && people_.settled(calm);
-        });
+        bool const settled =
+            go_on_until(calm + calm_at_most, [&] { return all_serve() && people_.settled(calm); });
         if (!settled && !world_.judge.verdict()) {
             world_.judge.fail("nothing goes wrong any more, and still not all is well");
         }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/store.h"
 
+#include <tuple>
+
 namespace brickgate::sim {
 
 namespace {
@@ -57,17 +59,43 @@ class Transaction final : public MemoryTransaction {
     Break broken_;
 };
 
+// The fields that any statement changes.
+auto changing(Connection const& row) {
+    return std::tie(row.state, row.family, row.generation, row.lease.epoch, row.lease.until,
+                    row.refresh_due_at, row.next_attempt_at, row.fail_count, row.updated_at,
+                    row.last_attempt, row.sealed_access, row.sealed_refresh,
+                    row.sealed_alt_refresh);
+}
+
 }  // namespace
+
+// Only what has changed is copied: most jobs only read, and copying all would be most of the time.
+void SimStore::follow() {
+    for (auto const& [id, row] : rows_.connections) {
+        auto const known = before_.connections.find(id);
+        if (known == before_.connections.end() || changing(known->second) != changing(row)) {
+            before_.connections[id] = row;
+        }
+    }
+    if (before_.logins.size() != rows_.logins.size()) {
+        before_.logins = rows_.logins;
+    }
+    if (before_.keys.size() != rows_.keys.size() || before_.meta.size() != rows_.meta.size()) {
+        before_.keys = rows_.keys;
+        before_.meta = rows_.meta;
+    }
+}
 
 std::vector<Result<void>> SimStore::transact(std::span<StoreJob const> jobs) {
     std::vector<Result<void>> results;
     for (auto const& job : jobs) {
-        MemoryRows attempt = rows_;
-        Transaction transaction(attempt, broken_);
+        Transaction transaction(rows_, broken_);
         results.push_back(job(transaction));
+        rows_.events.clear();
         if (results.back()) {
-            attempt.events.clear();  // told elsewhere; copying them would cost more and more
-            rows_ = std::move(attempt);
+            follow();
+        } else {
+            rows_ = before_;
         }
     }
     if (tell_) {
@@ -76,9 +104,15 @@ std::vector<Result<void>> SimStore::transact(std::span<StoreJob const> jobs) {
     return results;
 }
 
+void SimStore::synced() {
+    if (has(broken_, Break::lazy_store)) {
+        durable_ = rows_;
+    }
+}
+
 void SimStore::lose_unsynced() {
     if (has(broken_, Break::lazy_store)) {
-        rows_ = durable_;
+        rows_ = before_ = durable_;
         if (tell_) {
             tell_();
         }

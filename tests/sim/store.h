@@ -20,12 +20,14 @@ class SimStore final : public Store {
     MemoryRows const& rows() const { return rows_; }
     void on_commit(std::function<void()> tell) { tell_ = std::move(tell); }
     // A store that says "committed" too early loses what it was not done with.
-    void synced() { durable_ = rows_; }
+    void synced();
     void lose_unsynced();
 
  private:
+    void follow();
     Break broken_;
     MemoryRows rows_;
+    MemoryRows before_;  // as the last job left them
     MemoryRows durable_;
     std::function<void()> tell_;
 };

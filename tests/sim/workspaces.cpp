@@ -69,10 +69,11 @@ HttpResponse Workspaces::get(HttpRequest const& request) {
     std::string const origin = origin_of(request.url);
     if (request.url.find("/.well-known/") != std::string::npos) {
         return json_response(
-            200, fmt::format(R"({{"issuer":"{0}/oidc","authorization_endpoint":"{0}/oidc/v1/authorize",)"
-                             R"("token_endpoint":"{0}/oidc/v1/token","jwks_uri":"{0}/oidc/jwks.json",)"
-                             R"("code_challenge_methods_supported":["S256"]}})",
-                             origin));
+            200,
+            fmt::format(R"({{"issuer":"{0}/oidc","authorization_endpoint":"{0}/oidc/v1/authorize",)"
+                        R"("token_endpoint":"{0}/oidc/v1/token","jwks_uri":"{0}/oidc/jwks.json",)"
+                        R"("code_challenge_methods_supported":["S256"]}})",
+                        origin));
     }
     auto const* const token = request.authorization.expose(
         [&](std::string_view text) { return find(std::string(text.substr(text.find(' ') + 1))); });
@@ -165,8 +166,7 @@ bool Workspaces::good(std::string const& refresh_token) const {
         return false;
     }
     Grant const& grant = found->second;
-    bool const in_grace = nature_.rotation == Rotation::grace &&
-                          refresh_token == grant.previous &&
+    bool const in_grace = nature_.rotation == Rotation::grace && refresh_token == grant.previous &&
                           clock_.steady() <= grant.previous_until;
     return refresh_token == grant.live || in_grace;
 }

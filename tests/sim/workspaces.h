@@ -40,9 +40,9 @@ struct Minted {  // an access token, as the server knows it
 
 struct TokenAnswer {
     HttpResponse response;
-    std::string grant;    // empty: the request named none that is known
-    std::string refresh;  // the refresh token that went out; empty: none, or a refusal
-    bool rotated = false; // what was presented is spent
+    std::string grant;     // empty: the request named none that is known
+    std::string refresh;   // the refresh token that went out; empty: none, or a refusal
+    bool rotated = false;  // what was presented is spent
 };
 
 class Workspaces {

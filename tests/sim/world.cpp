@@ -10,7 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::array<std::string_view, 2> origins{"https://dbc-a.cloud.databricks.com",
-                                                "https://dbc-b.cloud.databricks.com"};
+                                                  "https://dbc-b.cloud.databricks.com"};
 
 std::shared_ptr<Registration const> make_registration() {
     auto out = std::make_shared<Registration>();
@@ -31,16 +31,16 @@ std::shared_ptr<Registration const> make_registration() {
 
 Setting Setting::draw(Dice& dice) {
     Setting out;
-    out.nodes = dice.chance(0.3) ? 2 : 1;
+    out.nodes = dice.chance(0.25) ? 2 : 1;
     out.people = 1 + dice.below(3);
     out.hosts = 1 + dice.below(origins.size());
     constexpr std::array<Rotation, 4> rotations{Rotation::reusable, Rotation::grace,
                                                 Rotation::strict, Rotation::revoke};
-    constexpr std::array<Seconds, 3> lives{300s, 600s, 1200s};
+    constexpr std::array<Seconds, 3> lives{120s, 300s, 900s};
     out.nature.rotation = rotations[dice.below(rotations.size())];
     out.nature.life = lives[dice.below(lives.size())];
     out.nature.omits_unchanged = dice.chance(0.5);
-    out.storm = dice.between(10min, 40min);
+    out.storm = dice.between(5min, 20min);
     return out;
 }
 
@@ -66,9 +66,8 @@ World::World(std::uint64_t seed, Break broken_on_purpose, std::size_t lines_kept
                                                 identity_of(row, "alt_refresh", row.family))
                                 : envelope.open(SealedKind::refresh_token, row.sealed_refresh,
                                                 identity_of(row, "cur_refresh", row.generation));
-        return opened
-                   ? opened->expose([](std::string_view text) { return std::string(text); })
-                   : std::string();
+        return opened ? opened->expose([](std::string_view text) { return std::string(text); })
+                      : std::string();
     });
     workspaces.on_reuse([this](std::string const& grant) { judge.reused(grant); });
     store.on_commit([this] { judge.committed(); });
