@@ -29,7 +29,7 @@ add_compile_definitions(
   # A proxied call is some twenty coroutines deep; their frames are to be used again, not freed.
   BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=32)
 add_compile_definitions($<$<BOOL:${BRICKGATE_FAILPOINTS}>:BRICKGATE_FAILPOINTS>)
-add_compile_options(-fno-omit-frame-pointer -fstack-protector-strong -fstack-clash-protection -gdwarf-4)
+add_compile_options(-fno-omit-frame-pointer -fstack-protector-strong -fstack-clash-protection)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   add_compile_options(-fcf-protection)
 endif()
