@@ -175,7 +175,7 @@ async function instructions() {
     child.stdout.resume();
     child.stderr.resume();
     const url = `http://127.0.0.1:${port}/v1/connections/${made.one}/token`;
-    await until(() => fetch(`http://127.0.0.1:${port}/healthz`).then((a) => a.ok, () => false), 'the gateway under callgrind', 60000);
+    await until(() => fetch(`http://127.0.0.1:${port}/healthz`).then((a) => a.ok, () => false), 'the gateway under callgrind', 240000);
     for (let i = 0; i < requests; ++i) {
       const answer = await fetch(url, { headers: { authorization: `Bearer ${key}` } });
       await answer.arrayBuffer();
