@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opening everything, in order: folder, keys, store, spool, network, domain, routes, listeners.
+#include <algorithm>
+
 #include "app/from_config.h"
 #include "app/gateway_parts.h"
+#include "app/process.h"
 #include "app/validate_config.h"
+#include "base/log.h"
 
 namespace brickgate {
 
@@ -12,6 +16,19 @@ constexpr std::string_view socket_prefix = "unix:";
 
 bool is_socket(std::string const& address) {
     return address.starts_with(socket_prefix);
+}
+
+// Where descriptors end before connections do, everything ends with them: refreshes too.
+std::size_t connections_to_take(std::size_t wanted) {
+    std::size_t const descriptors = raise_descriptor_limit();
+    std::size_t const most = connections_within(descriptors);
+    if (wanted > most) {
+        log(LogLevel::warning, "connections_limited",
+            "This process may not open enough files for limits.connections_max; fewer connections "
+            "are taken. Raise LimitNOFILE, or ulimit -n.",
+            {{"connections", std::to_string(most)}, {"descriptors", std::to_string(descriptors)}});
+    }
+    return std::min(wanted, most);
 }
 
 }  // namespace
@@ -186,7 +203,8 @@ void Gateway::Parts::open_server() {
 Result<void> Gateway::Parts::open_listeners() {
     ServerOptions server_options;
     server_options.executors = runtime.workers();
-    server_options.limits.connections_max = loaded.config.limits.connections_max;
+    server_options.limits.connections_max =
+        connections_to_take(loaded.config.limits.connections_max);
     server_options.limits.connections_per_address_max =
         loaded.config.limits.connections_per_address_max;
     server_options.many_from = loaded.config.server.trusted_proxies;

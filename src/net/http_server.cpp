@@ -72,6 +72,15 @@ Error listen_error(error_code const& ec, std::string const& where, std::string c
                  "Cannot listen on " + where + ": " + ec.message() + ".");
 }
 
+bool is_out_of_descriptors(error_code const& ec) {
+    return ec == asio::error::no_descriptors ||
+           ec == boost::system::errc::too_many_files_open_in_system;
+}
+
+Task<bool> shed_one(std::shared_ptr<Shard> shard) {
+    co_return shard->shed_longest_idle();
+}
+
 template <class Protocol>
 Session::Peer peer_of(asio::basic_stream_socket<Protocol, Executor>& socket, ListenerKind kind) {
     Session::Peer peer;
@@ -113,6 +122,7 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
     void admit(asio::basic_stream_socket<Protocol, Executor> socket, std::shared_ptr<Shard> shard,
                ListenerKind kind, TlsSource const& tls);
     Task<void> begin(StreamSocket socket, std::shared_ptr<Shard> shard, Session::Peer peer);
+    Task<bool> make_room();
     bool may_have_many(std::string const& address) const;
     Task<void> stop_accepting();
 
@@ -139,13 +149,27 @@ Task<void> HttpServer::State::accept(std::shared_ptr<Acceptor<Protocol>> accepto
         if (!ec) {
             admit(std::move(socket), shard, kind, tls);
         } else if (acceptor->is_open()) {
-            // Out of descriptors, most likely: give sessions time to end.
+            bool const has_room = is_out_of_descriptors(ec) && co_await make_room();
+            if (has_room) {
+                continue;
+            }
+            // Nobody is idle: give sessions time to end.
             log(LogLevel::warning, "accept_failed", "Cannot accept a connection.",
                 {{"error", ec.message()}});
             pause.expires_after(std::chrono::milliseconds(100));
             co_await pause.async_wait(asio::redirect_error(use_task, ec));
         }
     }
+}
+
+// The longest idle connection of each shard goes; false: nobody is idle.
+Task<bool> HttpServer::State::make_room() {
+    bool made = false;
+    for (auto const& shard : shards) {
+        bool const shed = co_await run_on(shard->executor, shed_one(shard));
+        made = made || shed;
+    }
+    co_return made;
 }
 
 template <class Protocol>

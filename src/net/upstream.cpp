@@ -190,6 +190,10 @@ Task<Result<void>> UpstreamPool::dial(UpstreamConnection& connection, UpstreamOr
             connection.wire_.socket().set_option(asio::ip::tcp::no_delay(true), ec);
             co_return Result<void>{};
         }
+        if (ec == asio::error::no_descriptors) {
+            kept_.clear();  // what is idle makes room for the next attempt
+            kept_count_ = 0;
+        }
         last = Error(ErrorCode::upstream_unreachable, "The workspace cannot be reached.");
         if (connection.timed_out_) {
             break;

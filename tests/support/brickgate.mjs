@@ -47,11 +47,11 @@ process.once('SIGTERM', () => process.exit(143));  // the runner's, when a file 
 
 // One run of one process; `log` holds the parsed log lines.
 export class Process {
-  constructor(args, { env = {}, cwd } = {}) {
+  constructor(args, { env = {}, cwd, program = binary } = {}) {
     this.log = [];
     this.out = '';
     this.err = '';
-    this.child = spawn(binary, args, { cwd, env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(program, args, { cwd, env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.ended = new Promise((resolve) => this.child.once('exit', (code, signal) => resolve({ code, signal })));
     running.add(this.child);
     this.ended.then(() => running.delete(this.child));
@@ -128,8 +128,9 @@ const contract = new Contract();
 
 export class Gateway {
   // `port` and `data` are kept over restarts.
-  static async start({ sandbox, port, data, env = {}, host, args = [] } = {}) {
+  static async start({ sandbox, port, data, env = {}, host, args = [], program } = {}) {
     const gateway = new Gateway();
+    gateway.program = program;
     gateway.port = port ?? (await freePort());
     gateway.url = `http://localhost:${gateway.port}`;
     gateway.data = data ?? join(temporaryFolder(), 'data');
@@ -140,7 +141,7 @@ export class Gateway {
   }
   async restart(env = {}) {
     this.process = new Process(['serve', '--data', this.data, '--listen', `127.0.0.1:${this.port}`, ...this.args],
-      { env: { ...this.env, ...env }, cwd: dirname(this.data) });
+      { env: { ...this.env, ...env }, cwd: dirname(this.data), program: this.program });
     await this.process.ready();
   }
   cli(...args) { return command([...args, '--data', this.data], { env: this.env, cwd: dirname(this.data) }); }
