@@ -61,8 +61,8 @@ void Gateway::Parts::open_door() {
     limits.address = per_second(loaded.config.limits.requests_per_address);
     inbound_limits = std::make_unique<InboundLimits>(limits);
     trusted_proxies = std::make_unique<TrustedProxies>(loaded.config.server.trusted_proxies);
-    door = std::make_unique<Door>(
-        Door::Parts{settings, *url_keys, *inbound_limits, *trusted_proxies, clock, metrics});
+    door = std::make_unique<Door>(Door::Parts{settings, *url_keys, *keys, *capabilities,
+                                              *inbound_limits, *trusted_proxies, clock, metrics});
 }
 
 void Gateway::Parts::open_proxy() {

@@ -85,7 +85,11 @@ bool Api::token_from_memory(ServerRequest const& request, ResponseBuffer& out, D
         return false;
     }
     auto const id = token_path_id(request.path, parts_.settings.base_path);
-    if (id.empty() || door.refuse(request) || !authorize(request, parts_.keys, right_token)) {
+    if (id.empty() || door.refuse_form(request)) {
+        return false;
+    }
+    auto const caller = authorize(request, parts_.keys, right_token);
+    if (!caller) {
         return false;
     }
     auto const min_valid = min_valid_of(request.query);
@@ -103,13 +107,15 @@ bool Api::token_from_memory(ServerRequest const& request, ResponseBuffer& out, D
                                                token.generation, token.session_only},
                                               now);
                          });
-    if (!found) {
-        return false;
+    // Counted only where it is answered here: elsewhere the door counts it.
+    bool const own = request.listener == ListenerKind::local_socket;
+    bool const answered = found && (own || !door.refuse_caller(caller->key_id));
+    if (answered) {
+        out.send(200, json_header_lines, body);
+        hits_.add();
     }
-    out.send(200, json_header_lines, body);
     sodium_memzero(body.data(), body.size());
-    hits_.add();
-    return true;
+    return answered;
 }
 
 Task<Result<Connection>> Api::find(std::string id) {

@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/door.h"
 
+#include "base/encoding.h"
 #include "net/address_guard.h"
 #include "server/host_guard.h"
 
 namespace brickgate {
 
 namespace {
-
-// The public id inside "bg_<id>_<secret>" or "bgc_<id>_<secret>": not verified, and cheap to make
-// up; a made-up one fails authentication, which is counted by address.
-std::string_view public_id(std::string_view bearer) {
-    auto const begin = bearer.find('_');
-    if (begin == std::string_view::npos || !bearer.starts_with("bg")) {
-        return {};
-    }
-    auto const end = bearer.find('_', begin + 1);
-    return end == std::string_view::npos ? std::string_view()
-                                         : bearer.substr(begin + 1, end - begin - 1);
-}
 
 // Our own commands on the local socket are not web pages.
 bool is_unlabelled_json(ServerRequest const& request, std::string_view base_path) {
@@ -50,21 +39,45 @@ std::optional<Error> Door::limited(InboundClass kind, std::string_view name) {
     return Error(ErrorCode::rate_limited, "Too many requests.").with_retry_after(*wait);
 }
 
+// By the path as the router reads it: an escaped letter is the same page.
 std::optional<InboundClass> Door::class_of_page(ServerRequest const& request) const {
     auto path = request.path;
     if (path.starts_with(parts_.settings.base_path)) {
         path.remove_prefix(parts_.settings.base_path.size());
     }
-    if (path == "/auth") {
+    auto const decoded = percent_decode(path);
+    if (decoded == "/auth") {
         return InboundClass::login;
     }
-    if (path == parts_.settings.callback_path) {
+    if (decoded == parts_.settings.callback_path) {
         return InboundClass::callback;
     }
     return std::nullopt;
 }
 
-std::optional<Error> Door::refuse(ServerRequest const& request) {
+std::optional<Error> Door::refuse_page(ServerRequest const& request, std::string_view client) {
+    auto const page = class_of_page(request);
+    bool const counts = !is_this_machine(client);
+    return page && counts ? limited(*page, client) : std::nullopt;
+}
+
+std::optional<std::string> Door::verified_id(ServerRequest const& request) const {
+    auto const bearer = bearer_of(request);
+    if (!bearer) {
+        return std::nullopt;
+    }
+    if (auto const capability = parts_.capabilities.verify(*bearer)) {
+        return capability->id;
+    }
+    auto const caller = parts_.keys.verify(*bearer);
+    return caller ? std::optional(caller->key_id) : std::nullopt;
+}
+
+std::optional<Error> Door::refuse_caller(std::string_view verified_id) {
+    return limited(InboundClass::api_key, verified_id);
+}
+
+std::optional<Error> Door::refuse_form(ServerRequest const& request) {
     if (!is_ours(request, parts_.settings.host_names)) {
         return Error(ErrorCode::misdirected_request,
                      "This gateway does not go by the name that the request was sent to.");
@@ -76,21 +89,21 @@ std::optional<Error> Door::refuse(ServerRequest const& request) {
         return Error(ErrorCode::unsupported_media_type,
                      "A body of this API is application/json, and says so.");
     }
-    auto const bearer = bearer_of(request);
-    auto const id = bearer ? public_id(*bearer) : std::string_view();
-    if (!id.empty()) {
-        return limited(InboundClass::api_key, id);
+    return std::nullopt;
+}
+
+std::optional<Error> Door::refuse(ServerRequest const& request) {
+    if (auto refused = refuse_form(request)) {
+        return refused;
     }
     auto const client = parts_.proxies.client_of(request);
-    if (is_this_machine(client)) {
-        return std::nullopt;
+    if (auto refused = refuse_page(request, client)) {
+        return refused;
     }
-    if (auto const page = class_of_page(request)) {
-        if (auto refused = limited(*page, client)) {
-            return refused;
-        }
+    if (auto const id = verified_id(request)) {
+        return refuse_caller(*id);
     }
-    return limited(InboundClass::address, client);
+    return is_this_machine(client) ? std::nullopt : limited(InboundClass::address, client);
 }
 
 std::optional<Error> Door::refuse_guess(ServerRequest const& request) {
