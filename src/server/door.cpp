@@ -18,6 +18,13 @@ bool is_unlabelled_json(ServerRequest const& request, std::string_view base_path
     return judged && media_type(request.header("Content-Type").value_or("")) != "application/json";
 }
 
+// What a page of any site can have the browsers of its visitors send, to this machine too. Behind a
+// web server of this machine it may be anybody's browser, and the server's word for whose is not
+// known here.
+bool is_sent_by_another_site(ServerRequest const& request) {
+    return request.header("Sec-Fetch-Site") == "cross-site" && !request.header("X-Forwarded-For");
+}
+
 bool is_this_machine(std::string_view address) {
     auto const parsed = IpAddress::parse(address);
     return address.empty() || (parsed && parsed->is_loopback());
@@ -57,7 +64,7 @@ std::optional<InboundClass> Door::class_of_page(ServerRequest const& request) co
 
 std::optional<Error> Door::refuse_page(ServerRequest const& request, std::string_view client) {
     auto const page = class_of_page(request);
-    bool const counts = !is_this_machine(client);
+    bool const counts = !is_this_machine(client) || is_sent_by_another_site(request);
     return page && counts ? limited(*page, client) : std::nullopt;
 }
 

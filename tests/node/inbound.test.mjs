@@ -48,3 +48,8 @@ test('T50 who knows the public part of a key spends nothing of what its owner ma
   const owner = await world.call('/api/2.0/echo', { headers: { 'X-Forwarded-For': '192.0.2.31' } });
   assert.notEqual(owner.status, 429, owner.body.toString());
 });
+
+test('T50 a page of another site cannot fill the table of sign-ins through a browser of this machine', async () => {
+  assert.ok(await passed(30, () => ask('/auth', undefined, { 'Sec-Fetch-Site': 'cross-site' })) <= 12);
+  assert.equal(await passed(30, () => ask('/auth', undefined, { 'Sec-Fetch-Site': 'none' })), 30, 'a person at this machine is not counted');
+});
