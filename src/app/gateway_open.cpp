@@ -182,6 +182,7 @@ void Gateway::Parts::open_server() {
                          clock,
                          metrics,
                          *capabilities,
+                         forced_refreshes,
                          governor.get()};
     api = std::make_unique<Api>(std::move(api_parts));
     operations = std::make_unique<Operations>(

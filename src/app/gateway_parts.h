@@ -94,6 +94,7 @@ struct Gateway::Parts {
     std::unique_ptr<TokenCache> cache;
     std::unique_ptr<Refresher> refresher;
     std::unique_ptr<Scheduler> scheduler;
+    ForcedRefreshes forced_refreshes{clock};
 
     ServerSettings settings;
     std::unique_ptr<ConnectPages> pages;

@@ -83,6 +83,7 @@ void Gateway::Parts::open_proxy() {
     retries.time_max = config.proxy.retry_time_max;
     Proxy::Parts proxy_parts{*cache,
                              *refresher,
+                             forced_refreshes,
                              *governor,
                              upstream,
                              runtime.workers(),

@@ -11,9 +11,6 @@ namespace brickgate {
 
 namespace {
 
-using namespace std::chrono_literals;
-constexpr Milliseconds between_forced_refreshes = 60s;  // T46
-constexpr std::size_t forced_kept_max = 10'000;
 constexpr std::size_t origins_kept_max = 10'000;
 
 Task<void> stop_pool(UpstreamPool& pool) {
@@ -84,24 +81,6 @@ std::shared_ptr<UpstreamOrigin const> Proxy::origin_of(Worker& worker,
     return worker.origins
         .emplace(workspace, std::make_shared<UpstreamOrigin const>(std::move(*origin)))
         .first->second;
-}
-
-bool Proxy::may_force_refresh(ConnectionId const& connection, std::uint64_t rejected_generation) {
-    Instant const now = parts_.clock.steady();
-    auto const is_past = [&](Forced const& forced) {
-        return now - forced.at >= between_forced_refreshes;
-    };
-    std::scoped_lock const lock(mutex_);
-    if (forced_.size() >= forced_kept_max) {
-        std::erase_if(forced_, [&](auto const& entry) { return is_past(entry.second); });
-    }
-    Forced const wanted{now, rejected_generation};
-    auto const [entry, is_new] = forced_.try_emplace(connection, wanted);
-    if (is_new || is_past(entry->second)) {
-        entry->second = wanted;
-        return true;
-    }
-    return entry->second.generation == rejected_generation;
 }
 
 void Proxy::count(int status) {

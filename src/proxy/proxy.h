@@ -8,7 +8,6 @@
 // executor.
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -21,6 +20,7 @@
 #include "proxy/governor.h"
 #include "proxy/header_rules.h"
 #include "proxy/retry_policy.h"
+#include "tokens/forced_refreshes.h"
 #include "tokens/token_cache.h"
 #include "tokens/token_source.h"
 
@@ -31,6 +31,7 @@ class Proxy {
     struct Parts {
         TokenCache& cache;
         TokenSource& tokens;  // called on `control`
+        ForcedRefreshes& forced;
         Governor& governor;
         std::shared_ptr<UpstreamShared> upstream;
         std::vector<Executor> workers;
@@ -65,20 +66,11 @@ class Proxy {
     };
     Worker* worker_of(Executor const& executor) const;
     std::shared_ptr<UpstreamOrigin const> origin_of(Worker& worker, std::string const& workspace);
-    // T46: at most one forced refresh of a connection in a minute, whatever upstream answers. Who
-    // was refused the same token as the one that began it may wait for what comes of it.
-    bool may_force_refresh(ConnectionId const& connection, std::uint64_t rejected_generation);
     void count(int status);
     Counter& retries(std::string_view reason);
 
     Parts parts_;
     std::vector<std::unique_ptr<Worker>> workers_;
-    std::mutex mutex_;
-    struct Forced {
-        Instant at{};
-        std::uint64_t generation = 0;  // of the token that was refused
-    };
-    std::unordered_map<ConnectionId, Forced> forced_;
     Counter* by_class_[6] = {};
     Gauge& kept_;
 };

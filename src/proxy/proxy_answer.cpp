@@ -67,7 +67,7 @@ Task<ProxyCall::Next> ProxyCall::judge(Attempt& made) {
 Task<ProxyCall::Next> ProxyCall::after_rejection(Attempt& made) {
     auto const current = parts_.cache.peek(connection_);
     bool const was_current = !current || current->generation <= generation_;
-    bool const may_refresh = !was_current || proxy_.may_force_refresh(connection_, generation_);
+    bool const may_refresh = !was_current || !parts_.forced.refuse(connection_, generation_);
     if (token_replaced_ || !may_refresh) {
         co_await relay(std::move(made), std::nullopt);
         co_return Next::ended;

@@ -185,6 +185,13 @@ Task<ServerResponse> Api::rejected(ServerRequest const& request, Params params) 
         (generation && static_cast<std::uint64_t>(*generation) == row->generation);
     TokenWish wish;
     if (current) {
+        if (auto const wait = parts_.forced.refuse(row->id, row->generation)) {
+            co_return error_response(
+                Error(ErrorCode::rate_limited,
+                      "This connection's token was refreshed just now; the one that it has is as "
+                      "good as any.")
+                    .with_retry_after(*wait));
+        }
         wish.newer_than =
             row->generation;  // any other token is old news: the current one is the answer
     }

@@ -7,6 +7,7 @@
 #include "net/router.h"
 #include "net/runtime.h"
 #include "server/settings.h"
+#include "tokens/forced_refreshes.h"
 #include "tokens/refresher.h"
 #include "vault/api_keys.h"
 #include "vault/capabilities.h"
@@ -33,6 +34,7 @@ class Api {
         Clock& clock;
         Metrics& metrics;
         Capabilities& capabilities;
+        ForcedRefreshes& forced;
         Governor const* governor = nullptr;  // for explain: what calls wait for
     };
     explicit Api(Parts parts);

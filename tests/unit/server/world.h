@@ -102,7 +102,7 @@ class Site : public World {
             settings, login(), registered(), control, clock, random, metrics, [](auto const&) {}});
         api_ = std::make_unique<Api>(Api::Parts{settings, *vault, *refresher_, *cache_, *keys_,
                                                 login(), *revocation_, registered(), control, clock,
-                                                metrics, *capabilities_});
+                                                metrics, *capabilities_, forced_});
         operations_ = std::make_unique<Operations>(
             Operations::Parts{metrics, *refresher_, *vault, *cache_, control});
         operations_->set_ready(true);
@@ -127,6 +127,7 @@ class Site : public World {
     std::unique_ptr<Refresher> refresher_;
     std::unique_ptr<Revocation> revocation_;
     std::unique_ptr<ConnectPages> pages_;
+    ForcedRefreshes forced_{clock};
     std::unique_ptr<Api> api_;
     std::unique_ptr<Operations> operations_;
     std::unique_ptr<CapabilitiesApi> capabilities_api_;
