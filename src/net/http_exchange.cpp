@@ -260,6 +260,7 @@ Task<bool> SessionExchange::answer(ServerResponse response) {
 void SessionExchange::abort() {
     broken_ = true;
     gone_call_ = nullptr;
+    second_call_ = nullptr;
     bool const end_would_lie = framing_ == Framing::until_close;
     if (begun_ && !end_would_lie) {
         (void)session_.write_now();
@@ -280,16 +281,29 @@ void SessionExchange::when_gone(std::function<void()> call) {
 // A look a second costs less than a wait for each request. What there is to read besides the end is
 // the next request already, which tells nothing.
 void SessionExchange::look_for_client() {
-    bool const waiting = gone_call_ && session_.phase_ == Session::Phase::handling;
-    if (!waiting || !session_.wire_.is_open() || !session_.wire_.peer_left()) {
-        return;
+    if (second_call_) {
+        second_call_();
     }
-    gone_ = true;
-    std::exchange(gone_call_, nullptr)();
+    bool const waiting = gone_call_ && session_.phase_ == Session::Phase::handling;
+    if (waiting && is_gone()) {
+        std::exchange(gone_call_, nullptr)();
+    }
+}
+
+bool SessionExchange::is_gone() {
+    bool const can_tell = session_.parser_->body_done() && session_.wire_.is_open();
+    gone_ = gone_ || (can_tell && session_.wire_.peer_left());
+    return gone_;
+}
+
+void SessionExchange::cut() {
+    broken_ = true;
+    session_.wire_.reset();
 }
 
 bool SessionExchange::leave() {
     gone_call_ = nullptr;
+    second_call_ = nullptr;
     bool const clean = finished_ && !broken_ && session_.parser_->body_done();
     if (!clean) {
         return false;

@@ -28,7 +28,9 @@ class SessionExchange final : public Exchange {
     Task<bool> flush() override { return send({}, 0); }
     void abort() override;
     void when_gone(std::function<void()> call) override;
-    bool is_gone() const override { return gone_; }
+    bool is_gone() override;
+    void each_second(std::function<void()> call) override { second_call_ = std::move(call); }
+    void cut() override;
     // Once a second, by the shard: whether the client has left while we wait for somebody else.
     void look_for_client();
 
@@ -48,6 +50,7 @@ class SessionExchange final : public Exchange {
 
     Session& session_;
     std::function<void()> gone_call_;
+    std::function<void()> second_call_;
     bool gone_ = false;
     // Body bytes that came with the header are taken where they are; later ones are read in here.
     bool in_session_buffer_ = true;

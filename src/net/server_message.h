@@ -124,7 +124,11 @@ class Exchange {
     // Only after the body was read to its end; an empty function takes it back, and must before
     // what it refers to is gone.
     virtual void when_gone(std::function<void()> call) = 0;
-    virtual bool is_gone() const = 0;
+    virtual bool is_gone() = 0;  // looks now
+    // Called once a second as long as the request lasts, whatever we wait for; taken back likewise.
+    virtual void each_second(std::function<void()> call) = 0;
+    // abort() from there: whoever waits for the client sees an end.
+    virtual void cut() = 0;
 };
 
 using StreamHandler = std::function<Task<void>(Exchange&)>;

@@ -93,13 +93,15 @@ Counter& Proxy::retries(std::string_view reason) {
                                   {{"reason", std::string(reason)}});
 }
 
-Task<void> Proxy::forward(Exchange& exchange, ConnectionId connection, std::string target) {
+Task<void> Proxy::forward(Exchange& exchange, ConnectionId connection, std::string target,
+                          StillAllowed still_allowed) {
     auto const executor = co_await boost::asio::this_coro::executor;
     Worker* const worker = worker_of(executor);
     if (!worker) {
         co_return;  // not a worker of ours; the session answers 500
     }
-    ProxyCall call(*this, *worker, exchange, std::move(connection), std::move(target));
+    ProxyCall call(*this, *worker, exchange, std::move(connection), std::move(target),
+                   std::move(still_allowed));
     co_await call.run();
 }
 

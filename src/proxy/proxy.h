@@ -4,8 +4,9 @@
 // token put in. The host comes from the connection, never from the caller (T38); what passes is
 // target_rules' and header_rules' to say, what is repeated retry_policy's, when a call may leave
 // the governor's. forward() runs on the worker executor of the exchange and touches that worker's
-// own pool of connections. Owned by the composition root; start() and stop() on the control
-// executor.
+// own pool of connections. A right that ends is asked for once a second and after each wait, so
+// that nothing leaves for somebody whose right has ended, and what runs is broken off. Owned by the
+// composition root; start() and stop() on the control executor.
 #include <functional>
 #include <memory>
 #include <string>
@@ -51,8 +52,11 @@ class Proxy {
     void start();
     Task<void> stop();  // what is under way ends as broken
 
+    // Whether the caller may still do what it asked for; on the exchange's executor.
+    using StillAllowed = std::function<Result<void>()>;
     // Answers the exchange, whatever happens. `target`: origin form, below our own prefix.
-    Task<void> forward(Exchange& exchange, ConnectionId connection, std::string target);
+    Task<void> forward(Exchange& exchange, ConnectionId connection, std::string target,
+                       StillAllowed still_allowed);
 
  private:
     friend class ProxyCall;

@@ -13,16 +13,13 @@ using namespace std::chrono_literals;
 
 // As much of a refusal as can be a message: it says whether the token was meant.
 Task<void> ProxyCall::read_refusal(Attempt& made) {
-    while (made.start.size() < rejection_body_bytes_max) {
+    while (!made.start_whole && made.start.size() < rejection_body_bytes_max) {
         auto const piece = co_await made.connection->read_body(pool_.limits().body_idle);
         if (!piece) {
             made.failure = TransportError{piece.error(), Sent::maybe_sent};
             co_return;
         }
-        if (piece->empty()) {
-            made.start_whole = true;
-            co_return;
-        }
+        made.start_whole = piece->empty();
         made.start += *piece;
     }
 }
@@ -37,15 +34,19 @@ Task<ProxyCall::Next> ProxyCall::judge(Attempt& made) {
     }
     if (made.failure) {
         parts_.governor.observed(*admission_, 0, std::nullopt);
-        exchange_.when_gone({});
         bool const gone = made.failure->error.code() == ErrorCode::request_aborted;
-        if (gone || exchange_.is_gone()) {
-            exchange_.abort();
+        if (gone || ended_ || exchange_.is_gone()) {
+            co_await end_early();
             co_return Next::ended;
         }
         co_return co_await again_after(made, std::nullopt);
     }
     int const status = made.head->status;
+    if (ended_) {  // while the workspace answered
+        parts_.governor.observed(*admission_, status, std::nullopt);
+        co_await end_early();
+        co_return Next::ended;
+    }
     if (status < 400) {
         parts_.governor.observed(*admission_, status, std::nullopt);
         co_await relay(std::move(made), std::nullopt);
@@ -83,7 +84,6 @@ Task<ProxyCall::Next> ProxyCall::after_rejection(Attempt& made) {
         co_await relay(std::move(made), std::nullopt);
         co_return Next::ended;
     }
-    exchange_.when_gone({});
     retried_ += retried_.empty() ? "token_rejected" : ",token_rejected";
     proxy_.retries("token_rejected").add();
     co_return Next::again;
@@ -111,10 +111,14 @@ Task<ProxyCall::Next> ProxyCall::again_after(Attempt& made,
     if (decision.retry && !permanent) {
         retried_ += (retried_.empty() ? "" : ",") + std::string(decision.reason);
         proxy_.retries(decision.reason).add();
-        exchange_.when_gone({});
+        in_use_ = nullptr;
         made.connection.reset();
-        co_await parts_.timers.sleep_for(decision.wait);
-        co_return Next::again;
+        bool const rested = co_await waited(parts_.timers.sleep_for(decision.wait));
+        if (rested) {
+            co_return Next::again;
+        }
+        co_await end_early();
+        co_return Next::ended;
     }
     if (made.failure) {
         co_await refuse(made.failure->error, question.sent_maybe);
@@ -164,6 +168,7 @@ Task<void> ProxyCall::relay(Attempt made, std::optional<Milliseconds> server_wai
     proxy_.count(head.status);
     exchange_.begin(head.status, lines, head.length);
     co_await relay_body(made);
+    in_use_ = nullptr;
 }
 
 Task<void> ProxyCall::relay_body(Attempt& made) {
@@ -188,7 +193,10 @@ Task<void> ProxyCall::relay_body(Attempt& made) {
     while (!made.start_whole) {
         auto const piece = co_await connection.read_body(idle);
         if (!piece) {
-            exchange_.when_gone({});
+            if (ended_) {
+                exchange_.abort();
+                co_return;
+            }
             log(LogLevel::warning, "proxy_answer_broken", piece.error().message(),
                 {{"connection", connection_.value()}, {"code", piece.error().name()}});
             exchange_.abort();
@@ -202,14 +210,13 @@ Task<void> ProxyCall::relay_body(Attempt& made) {
             co_return;  // the caller has gone; the rest is not worth reading
         }
     }
-    exchange_.when_gone({});
+    in_use_ = nullptr;
     pool_.give_back(std::move(made.connection));
     (void)co_await exchange_.finish();
 }
 
 // Our own answer, where there is none to pass on.
 Task<void> ProxyCall::refuse(Error error, bool may_be_done) {
-    exchange_.when_gone({});
     auto response = error_response(error);
     bool const repeatable = method_ == "GET" || method_ == "HEAD";
     if (may_be_done && !repeatable) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/system/system_error.hpp>
 #include <charconv>
 
 #include "net/bridge.h"
@@ -29,15 +31,16 @@ void append_chunk(std::string& out, std::string_view piece) {
     out.append("\r\n").append(piece).append("\r\n");
 }
 
-TransportError caller_gone() {
-    return {Error(ErrorCode::request_aborted, "The caller has gone."), Sent::maybe_sent};
+TransportError caller_gone(Sent sent) {
+    return {Error(ErrorCode::request_aborted, "The caller has gone."), sent};
 }
 
 }  // namespace
 
 ProxyCall::ProxyCall(Proxy& proxy, Proxy::Worker& worker, Exchange& exchange,
-                     ConnectionId connection, std::string target)
+                     ConnectionId connection, std::string target, Proxy::StillAllowed still_allowed)
     : proxy_(proxy),
+      still_allowed_(std::move(still_allowed)),
       parts_(proxy.parts_),
       worker_(worker),
       pool_(worker.pool),
@@ -45,9 +48,14 @@ ProxyCall::ProxyCall(Proxy& proxy, Proxy::Worker& worker, Exchange& exchange,
       connection_(std::move(connection)),
       raw_target_(std::move(target)),
       method_(exchange.request().method),
-      began_(parts_.clock.steady()) {}
+      began_(parts_.clock.steady()),
+      checked_(began_) {
+    exchange_.each_second([this] { look(); });
+}
 
 ProxyCall::~ProxyCall() {
+    exchange_.when_gone({});
+    exchange_.each_second({});
     wipe(authorization_);
     wipe(head_);
     wipe(body_);
@@ -74,6 +82,7 @@ Task<void> ProxyCall::run() {
             co_return;
         }
     }
+    exchange_.when_gone([this] { cut(); });
     for (;;) {
         if (!take_token()) {
             auto const token = co_await get_token(std::nullopt);
@@ -88,13 +97,76 @@ Task<void> ProxyCall::run() {
                 co_return;
             }
         }
+        if (is_over()) {
+            co_await end_early();
+            co_return;
+        }
         attempts_ += 1;
         Attempt made = co_await attempt();
         Next const next = co_await judge(made);
+        in_use_ = nullptr;
         if (next != Next::again) {
             co_return;
         }
     }
+}
+
+// Once a second, from outside: what waits or runs for a right that has ended is stopped.
+void ProxyCall::look() {
+    if (ended_) {
+        return;
+    }
+    auto allowed = still_allowed_();
+    if (allowed) {
+        return;
+    }
+    ended_ = std::move(allowed.error());
+    if (exchange_.begun() || !body_whole_) {
+        exchange_.cut();
+    }
+    cut();
+}
+
+void ProxyCall::cut() {
+    stop_waiting_.emit(boost::asio::cancellation_type::terminal);
+    if (in_use_) {
+        in_use_->abandon();
+    }
+}
+
+// Before anything leaves. Asked anew only where time has passed since it was asked: a call that
+// waits for nothing is not looked at twice.
+bool ProxyCall::is_over() {
+    Instant const now = parts_.clock.steady();
+    if (now != checked_) {
+        checked_ = now;
+        look();
+        return ended_ || exchange_.is_gone();
+    }
+    return ended_.has_value();
+}
+
+// False: it was cut short, because the caller has left or may no more.
+Task<bool> ProxyCall::waited(Task<void> wait) {
+    auto const executor = co_await boost::asio::this_coro::executor;
+    try {
+        co_await boost::asio::co_spawn(
+            executor, std::move(wait),
+            boost::asio::bind_cancellation_slot(stop_waiting_.slot(), use_task));
+    } catch (boost::system::system_error const&) {
+        co_return false;
+    }
+    co_return true;
+}
+
+// Who has left hears nothing; who may no more hears that, unless an answer has begun.
+Task<void> ProxyCall::end_early() {
+    bool const can_hear = ended_ && body_whole_ && !exchange_.begun() && !exchange_.is_gone();
+    if (!can_hear) {
+        exchange_.abort();
+        co_return;
+    }
+    co_await refuse(*ended_, attempts_ > 0);
 }
 
 // False: answered, or the caller has gone.
@@ -134,13 +206,19 @@ bool ProxyCall::take_turn() {
 }
 
 Task<bool> ProxyCall::wait_for_turn() {
-    auto admitted = co_await parts_.governor.admit(workspace_, method_, std::string(target_.path()),
-                                                   connection_.value());
-    if (!admitted) {
-        co_await refuse(admitted.error());
+    std::optional<Result<Admission>> admitted;
+    auto turn = parts_.governor.admit(workspace_, method_, std::string(target_.path()),
+                                      connection_.value());
+    bool const came = co_await waited(detail::keep_result(std::move(turn), admitted));
+    if (!came || !admitted) {
+        co_await end_early();
         co_return false;
     }
-    admission_ = std::move(*admitted);
+    if (!*admitted) {
+        co_await refuse(admitted->error());
+        co_return false;
+    }
+    admission_ = std::move(**admitted);
     co_return true;
 }
 
@@ -219,13 +297,17 @@ Task<ProxyCall::Attempt> ProxyCall::attempt() {
         co_return made;
     }
     made.connection = std::move(*acquired);
-    // A caller that leaves ends its call; while its body still comes, reading that tells.
-    exchange_.when_gone([connection = made.connection.get()] { connection->abandon(); });
+    if (is_over()) {  // while we connected
+        made.failure = caller_gone(Sent::not_sent);
+        co_return made;
+    }
+    in_use_ = made.connection.get();
     made.failure = co_await send(*made.connection);
     if (made.failure) {
         co_return made;
     }
-    exchange_.when_gone([connection = made.connection.get()] { connection->abandon(); });
+    // A caller that leaves ends its call; while its body still comes, reading that tells.
+    exchange_.when_gone([this] { cut(); });
     auto head = co_await made.connection->receive_head(method_ == "HEAD");
     if (!head) {
         made.failure = std::move(head.error());
@@ -257,7 +339,7 @@ Task<std::optional<TransportError>> ProxyCall::send_rest(UpstreamConnection& con
     for (;;) {
         auto const piece = co_await exchange_.read_body();
         if (!piece) {
-            co_return caller_gone();
+            co_return caller_gone(Sent::maybe_sent);
         }
         std::string_view bytes = *piece;
         bool const last = bytes.empty();

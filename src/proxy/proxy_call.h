@@ -2,6 +2,7 @@
 #pragma once
 // One proxied request from its header to its end: body, turn, token, attempts, answer. A part of
 // Proxy, made for one forward() and then gone; one worker executor.
+#include <boost/asio/cancellation_signal.hpp>
 #include <expected>
 #include <optional>
 #include <string>
@@ -14,8 +15,10 @@ namespace brickgate {
 class ProxyCall {
  public:
     ProxyCall(Proxy& proxy, Proxy::Worker& worker, Exchange& exchange, ConnectionId connection,
-              std::string target);
+              std::string target, Proxy::StillAllowed still_allowed);
     ~ProxyCall();
+    ProxyCall(ProxyCall const&) = delete;
+    ProxyCall& operator=(ProxyCall const&) = delete;
     Task<void> run();
 
  private:
@@ -30,6 +33,11 @@ class ProxyCall {
     enum class Next : std::uint8_t { answer, again, ended };
 
     bool is_replayable() const { return body_whole_; }
+    void look();
+    void cut();
+    bool is_over();
+    Task<bool> waited(Task<void> wait);
+    Task<void> end_early();
     Task<bool> read_body_ahead();
     // What can be had without waiting costs no coroutine.
     bool take_turn();
@@ -52,6 +60,10 @@ class ProxyCall {
     std::string report_lines() const;
 
     Proxy& proxy_;
+    Proxy::StillAllowed still_allowed_;
+    std::optional<Error> ended_;  // the caller's right has, and why
+    boost::asio::cancellation_signal stop_waiting_;
+    UpstreamConnection* in_use_ = nullptr;
     Proxy::Parts& parts_;
     Proxy::Worker& worker_;
     UpstreamPool& pool_;
@@ -74,6 +86,7 @@ class ProxyCall {
 
     std::optional<Admission> admission_;
     Instant began_;
+    Instant checked_;  // that the caller is there and may
     unsigned attempts_ = 0;
     bool token_replaced_ = false;
     std::string retried_;  // reasons, for the caller

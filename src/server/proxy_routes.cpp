@@ -121,7 +121,13 @@ Task<void> ProxyRoutes::handle(Exchange& exchange) {
         (void)co_await exchange.answer(std::move(response));
         co_return;
     }
-    co_await parts_.proxy.forward(exchange, std::move(*connection), std::string(way->target));
+    auto still_allowed = [this, &request]() -> Result<void> {
+        auto const now = way_of(request);
+        auto const allowed = now ? authorize_call(request, *now) : fail(not_good());
+        return allowed ? Result<void>{} : fail(allowed.error());
+    };
+    co_await parts_.proxy.forward(exchange, std::move(*connection), std::string(way->target),
+                                  std::move(still_allowed));
 }
 
 }  // namespace brickgate

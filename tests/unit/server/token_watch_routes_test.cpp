@@ -57,7 +57,9 @@ class FakeExchange final : public Exchange {
     Task<bool> flush() override { co_return true; }
     void abort() override { ADD_FAILURE() << "nothing is broken here"; }
     void when_gone(std::function<void()>) override {}
-    bool is_gone() const override { return false; }
+    bool is_gone() override { return false; }
+    void each_second(std::function<void()>) override {}
+    void cut() override {}
 
     // The pieces that are events or comments.
     std::vector<std::string> blocks() const {
