@@ -37,7 +37,7 @@ struct UpstreamOrigin {
 
 struct UpstreamLimits {
     Seconds connect{5};        // name, TCP and TLS together
-    Seconds answer{300};       // to the first byte of the answer: SQL waits 50 s, models minutes
+    Seconds answer{300};       // to the end of the answer's head: SQL waits 50 s, models minutes
     Seconds body_idle{60};     // between two pieces of a body
     Seconds events_idle{300};  // of server-sent events
     Seconds send_slack{30};    // a workspace that does not read what it is sent
@@ -77,11 +77,14 @@ class UpstreamConnection {
     // everything is heard: `answered_early()` is then true and the rest need not be sent.
     Task<Sending> send(std::string_view head, std::string_view body);
     bool answered_early() const { return answered_early_; }
-    // Interim answers are skipped. The head lives until the next request on this connection.
+    // Interim answers are skipped, and give no more time. The head lives until the next request on
+    // this connection.
     Task<std::expected<UpstreamHead const*, TransportError>> receive_head(bool to_head);
     // The next piece, decoded; empty at the end. Valid until the next call. Errors:
     // upstream_malformed, upstream_timeout, upstream_unreachable: the answer is broken off.
     Task<Result<std::string_view>> read_body(Seconds idle);
+    // From now on so much time in all, however often something comes; nullopt: no such end.
+    void give_in_all(std::optional<Seconds> time);
     // Nobody wants the answer any more: whoever waits for it sees an end.
     void abandon() { wire_.reset(); }
     // A piece is here already, so that a small answer leaves with its head.
@@ -109,6 +112,7 @@ class UpstreamConnection {
     std::vector<std::string_view> pieces_;
     std::size_t next_piece_ = 0;
     std::int64_t deadline_;
+    std::int64_t latest_;  // that a deadline may be
     std::int64_t idle_since_ = 0;
     bool reused_ = false;
     bool timed_out_ = false;

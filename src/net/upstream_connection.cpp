@@ -10,11 +10,12 @@ namespace {
 using boost::system::error_code;
 
 constexpr std::size_t buffer_bytes = 64 * 1024;
+constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace
 
 UpstreamConnection::UpstreamConnection(UpstreamPool& pool, std::string key)
-    : pool_(pool), key_(std::move(key)), wire_(StreamSocket(pool.executor_)) {
+    : pool_(pool), key_(std::move(key)), wire_(StreamSocket(pool.executor_)), latest_(never) {
     expect_nothing();
     pool_.all_.insert(this);
 }
@@ -33,11 +34,15 @@ void UpstreamConnection::wipe_buffer() {
 }
 
 void UpstreamConnection::expect(Seconds patience) {
-    deadline_ = pool_.second_ + patience.count() + 1;
+    deadline_ = std::min(pool_.second_ + patience.count() + 1, latest_);
+}
+
+void UpstreamConnection::give_in_all(std::optional<Seconds> time) {
+    latest_ = time ? pool_.second_ + time->count() + 1 : never;
 }
 
 void UpstreamConnection::expect_nothing() {
-    deadline_ = std::numeric_limits<std::int64_t>::max();
+    deadline_ = never;
 }
 
 TransportError UpstreamConnection::broken(std::string_view what) const {
@@ -113,6 +118,7 @@ Task<std::expected<UpstreamHead const*, TransportError>> UpstreamConnection::rec
                            Sent::maybe_sent}));
     };
     constexpr int interim_max = 8;
+    give_in_all(pool_.shared_->limits.answer);
     for (int interim = 0; interim < interim_max; ++interim) {
         parser_.emplace(pool_.shared_->limits.response, to_head);
         pieces_.clear();
@@ -139,6 +145,7 @@ Task<std::expected<UpstreamHead const*, TransportError>> UpstreamConnection::rec
                 co_return malformed();
             }
             begin_ += *used;
+            give_in_all(std::nullopt);
             co_return Answer(&parser_->head());
         }
     }

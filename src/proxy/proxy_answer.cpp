@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 
 // As much of a refusal as can be a message: it says whether the token was meant.
 Task<void> ProxyCall::read_refusal(Attempt& made) {
+    made.connection->give_in_all(pool_.limits().body_idle);
     while (!made.start_whole && made.start.size() < rejection_body_bytes_max) {
         auto const piece = co_await made.connection->read_body(pool_.limits().body_idle);
         if (!piece) {
@@ -22,6 +23,7 @@ Task<void> ProxyCall::read_refusal(Attempt& made) {
         made.start_whole = piece->empty();
         made.start += *piece;
     }
+    made.connection->give_in_all(std::nullopt);
 }
 
 Task<ProxyCall::Next> ProxyCall::judge(Attempt& made) {

@@ -76,6 +76,19 @@ test('a stream ends with the capability that began it: revoked, expired, or its 
   assert.ok(streams.every(({ whole }) => !whole), 'cut, and never a short success');
 });
 
+test('T51 an answer that drips in has no more time than one that is silent', async () => {
+  world.double.on('/api/2.0/drip', async (x) => {
+    await x.drain();
+    for (const byte of `HTTP/1.1 200 OK\r\nX-Long: ${'a'.repeat(20)}`) {
+      if (!(await x.write(byte))) return;
+      await sleep(500);
+    }
+    x.end();
+  });
+  const got = await world.call('/api/2.0/drip', { method: 'POST', body: '{}' });
+  assert.deepEqual([got.status, codeOf(got)], [504, 'upstream_timeout']);
+});
+
 test('T46 a key that says of every token that it was refused gets one refresh a minute', async () => {
   const key = await world.gateway.key('token:read');
   const rejected = (generation) => call(world.origin, `/v1/connections/${world.id}/token/rejected`, { method: 'POST', headers: { ...world.bearer(key), 'Content-Type': 'application/json' }, body: JSON.stringify({ generation }) });
