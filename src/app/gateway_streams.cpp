@@ -6,8 +6,15 @@
 namespace brickgate {
 
 void Gateway::Parts::open_streams() {
-    TokenWatchRoutes::Parts watch_parts{settings,          *refresher, *token_watch, *keys,
-                                        runtime.control(), clock,      metrics};
+    TokenWatchRoutes::Parts watch_parts{settings,
+                                        *refresher,
+                                        *token_watch,
+                                        *keys,
+                                        runtime.control(),
+                                        clock,
+                                        metrics,
+                                        [this](ServerRequest const& request) {
+                                            return door->refuse_guess(request); }};
     token_watch_routes = std::make_unique<TokenWatchRoutes>(std::move(watch_parts));
     token_watch_routes->add_to(streams);
     proxy_routes->add_to(streams);

@@ -57,6 +57,20 @@ bool is_the_end(ErrorCode code) {
     }
 }
 
+// A client that leaves frees its place at once, not when its time is up.
+class WhileWaiting {
+ public:
+    WhileWaiting(Exchange& exchange, TokenWatch::Watcher& watcher) : exchange_(exchange) {
+        exchange_.when_gone([&watcher] { watcher.leave(); });
+    }
+    ~WhileWaiting() { exchange_.when_gone({}); }
+    WhileWaiting(WhileWaiting const&) = delete;
+    WhileWaiting& operator=(WhileWaiting const&) = delete;
+
+ private:
+    Exchange& exchange_;
+};
+
 bool asks_to_wait(std::string_view query) {
     return query.starts_with("wait=") || query.find("&wait=") != std::string_view::npos;
 }
@@ -144,12 +158,22 @@ std::optional<ConnectionId> TokenWatchRoutes::id_in(ServerRequest const& request
     return ConnectionId(std::string(id));
 }
 
-Result<void> TokenWatchRoutes::still_allowed(ServerRequest const& request) const {
-    auto const caller = authorize(request, parts_.keys, right_token);
+Result<Caller> TokenWatchRoutes::caller_of(ServerRequest const& request) const {
+    return authorize(request, parts_.keys, right_token);
+}
+
+// Of who may have one. Guessing is slowed down here as elsewhere (T49).
+Result<TokenWatch::Watcher> TokenWatchRoutes::place_for(ServerRequest const& request,
+                                                        ConnectionId id, Executor home) const {
+    auto const caller = caller_of(request);
     if (!caller) {
-        return fail(caller.error());
+        auto guesses = caller.error().code() == ErrorCode::unauthorized
+                           ? parts_.refuse_guess(request)
+                           : std::nullopt;
+        return fail(guesses ? std::move(*guesses) : caller.error());
     }
-    return {};
+    bool const own = request.listener == ListenerKind::local_socket;
+    return parts_.watch.watch(std::move(id), home, own ? std::string() : caller->key_id);
 }
 
 Task<Result<TokenView>> TokenWatchRoutes::current(ConnectionId id, Seconds min_valid) {
@@ -171,27 +195,26 @@ std::string TokenWatchRoutes::token_json(TokenView const& view) const {
 }
 
 Task<void> TokenWatchRoutes::poll(Exchange& exchange, ConnectionId id) {
-    auto response = co_await next_token(exchange.request(), std::move(id));
+    auto response = co_await next_token(exchange, std::move(id));
     (void)co_await exchange.answer(std::move(response));
 }
 
-Task<ServerResponse> TokenWatchRoutes::next_token(ServerRequest const& request, ConnectionId id) {
-    if (auto const allowed = still_allowed(request); !allowed) {
-        co_return error_response(allowed.error());
+Task<ServerResponse> TokenWatchRoutes::next_token(Exchange& exchange, ConnectionId id) {
+    auto const& request = exchange.request();
+    auto const home = co_await boost::asio::this_coro::executor;
+    auto watcher = place_for(request, id, home);
+    if (!watcher) {
+        co_return error_response(watcher.error());
     }
     auto const wish = WaitWish::parse(request.query);
     if (!wish) {
         co_return error_response(wish.error());
     }
-    auto const home = co_await boost::asio::this_coro::executor;
-    auto watcher = parts_.watch.watch(id, home);
-    if (!watcher) {
-        co_return error_response(watcher.error());
-    }
+    WhileWaiting const waiting(exchange, *watcher);
     Instant const end = parts_.clock.steady() + wish->limit;
     for (;;) {
         auto const view = co_await current(id, wish->min_valid);
-        auto const allowed = still_allowed(request);
+        auto const allowed = caller_of(request);
         if (!view || !allowed) {
             co_return error_response(allowed ? view.error() : allowed.error());
         }
@@ -200,7 +223,7 @@ Task<ServerResponse> TokenWatchRoutes::next_token(ServerRequest const& request, 
         }
         Milliseconds const left = end - parts_.clock.steady();
         auto const woken = co_await watcher->wait(std::max(left, Milliseconds(0)));
-        if (woken == TokenWatch::Woken::time_up) {
+        if (woken == TokenWatch::Woken::time_up || woken == TokenWatch::Woken::left) {
             co_return json_response(204, {});
         }
         if (woken == TokenWatch::Woken::stopping) {
@@ -215,9 +238,7 @@ Task<void> TokenWatchRoutes::events(Exchange& exchange, ConnectionId id) {
     std::optional<Error> refused;
     std::optional<TokenWatch::Watcher> watcher;
     std::optional<TokenView> view;
-    if (auto const allowed = still_allowed(exchange.request()); !allowed) {
-        refused = allowed.error();
-    } else if (auto place = parts_.watch.watch(id, home); !place) {
+    if (auto place = place_for(exchange.request(), id, home); !place) {
         refused = place.error();
     } else {
         watcher.emplace(std::move(*place));
@@ -251,6 +272,7 @@ Task<std::optional<Error>> TokenWatchRoutes::follow(Exchange& exchange,
                                                     TokenView view) {
     auto const last_seen = exchange.request().header("Last-Event-ID");
     auto told = number_in<std::uint64_t>(last_seen.value_or(std::string_view()));
+    WhileWaiting const waiting(exchange, watcher);
     // With it the header leaves, whether there is a token to tell or not.
     std::string piece = ": the token now, and each that follows\n\n";
     for (;;) {
@@ -268,13 +290,13 @@ Task<std::optional<Error>> TokenWatchRoutes::follow(Exchange& exchange,
             }
         }
         auto const woken = co_await watcher.wait(sign_of_life);
-        if (woken == TokenWatch::Woken::stopping) {
+        if (woken == TokenWatch::Woken::stopping || woken == TokenWatch::Woken::left) {
             co_return std::nullopt;
         }
         if (woken == TokenWatch::Woken::time_up) {
             piece = ": still here\n\n";
         }
-        if (auto const allowed = still_allowed(exchange.request()); !allowed) {
+        if (auto const allowed = caller_of(exchange.request()); !allowed) {
             co_return allowed.error();
         }
         // A token without a successor ends without anybody's doing.

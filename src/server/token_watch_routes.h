@@ -4,8 +4,9 @@
 //   GET /v1/connections/{id}/token?wait=GENERATION[&timeout=SECONDS][&min_valid=SECONDS]
 //   GET /v1/connections/{id}/token/events
 // Both need token:read, asked again whenever there is something to hand out, so that a key that was
-// revoked ends them. How many may wait is TokenWatch's bound. Any session's thread; tokens are
-// asked for on the control executor.
+// revoked ends them; and they end when their client leaves. How many may wait is TokenWatch's
+// bound. Any session's thread; tokens are asked for on the control executor.
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -28,6 +29,8 @@ class TokenWatchRoutes {
         Executor control;
         Clock& clock;
         Metrics& metrics;
+        // After an answer of 401 (Door::refuse_guess).
+        std::function<std::optional<Error>(ServerRequest const&)> refuse_guess;
     };
     explicit TokenWatchRoutes(Parts parts);
     void add_to(Streams& streams);
@@ -35,10 +38,12 @@ class TokenWatchRoutes {
  private:
     Task<void> poll(Exchange& exchange, ConnectionId id);
     Task<void> events(Exchange& exchange, ConnectionId id);
-    Task<ServerResponse> next_token(ServerRequest const& request, ConnectionId id);
+    Task<ServerResponse> next_token(Exchange& exchange, ConnectionId id);
     std::optional<ConnectionId> id_in(ServerRequest const& request, std::string_view tail) const;
     Task<Result<TokenView>> current(ConnectionId id, Seconds min_valid);
-    Result<void> still_allowed(ServerRequest const& request) const;
+    Result<Caller> caller_of(ServerRequest const& request) const;
+    Result<TokenWatch::Watcher> place_for(ServerRequest const& request, ConnectionId id,
+                                          Executor home) const;
     std::string token_json(TokenView const& view) const;
     Task<std::optional<Error>> follow(Exchange& exchange, TokenWatch::Watcher& watcher,
                                       ConnectionId id, TokenView view);

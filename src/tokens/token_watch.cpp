@@ -20,8 +20,10 @@ constexpr Seconds wait_for_a_place{5};
 }  // namespace
 
 struct TokenWatch::Waiter {
-    Waiter(ConnectionId of, Executor home)
-        : id(std::move(of)), gate(home, SteadyTimer::time_point::max()) {}
+    Waiter(ConnectionId of, Executor home, std::string held_by)
+        : id(std::move(of)),
+          holder(std::move(held_by)),
+          gate(home, SteadyTimer::time_point::max()) {}
     static void open(std::shared_ptr<Waiter> const& waiter) {
         boost::asio::post(waiter->gate.get_executor(), [waiter] {
             waiter->opened = true;
@@ -30,6 +32,7 @@ struct TokenWatch::Waiter {
     }
 
     ConnectionId id;
+    std::string holder;
     // Touched on its own executor alone. Never expires; cancelled when there is news, which may
     // have been taken already when that comes about.
     SteadyTimer gate;
@@ -46,31 +49,48 @@ struct TokenWatch::State {
     }
     std::optional<Woken> take_news(Waiter& waiter) {
         std::scoped_lock const lock(mutex);
-        return std::exchange(waiter.news, stopping ? std::optional(Woken::stopping) : std::nullopt);
+        auto const stays = waiter.news == Woken::left ? waiter.news : std::nullopt;
+        return std::exchange(waiter.news, stopping ? std::optional(Woken::stopping) : stays);
+    }
+    // Under the lock.
+    bool has_place_for(std::string const& holder) const {
+        auto const held = holder.empty() ? of_holder.end() : of_holder.find(holder);
+        std::size_t const share = (watchers_max + 1) / 2;
+        return waiters.size() < watchers_max && (held == of_holder.end() || held->second < share);
+    }
+    void forget_one_of(std::string const& holder) {
+        auto const held = of_holder.find(holder);
+        if (held != of_holder.end() && --held->second == 0) {
+            of_holder.erase(held);
+        }
     }
 
     std::size_t const watchers_max;
     Timers& timers;
     mutable std::mutex mutex;
     std::unordered_multimap<ConnectionId, std::shared_ptr<Waiter>> waiters;
+    std::unordered_map<std::string, std::size_t> of_holder;
     bool stopping = false;
 };
 
 TokenWatch::TokenWatch(std::size_t watchers_max, Timers& timers)
     : state_(std::make_shared<State>(watchers_max, timers)) {}
 
-Result<TokenWatch::Watcher> TokenWatch::watch(ConnectionId id, Executor home) {
-    auto waiter = std::make_shared<Waiter>(std::move(id), home);
+Result<TokenWatch::Watcher> TokenWatch::watch(ConnectionId id, Executor home, std::string holder) {
+    auto waiter = std::make_shared<Waiter>(std::move(id), home, std::move(holder));
     std::scoped_lock const lock(state_->mutex);
     if (state_->stopping) {
         return fail(Error(ErrorCode::shutting_down, "The gateway is stopping.")
                         .with_retry_after(Seconds(1)));
     }
-    if (state_->waiters.size() >= state_->watchers_max) {
+    if (!state_->has_place_for(waiter->holder)) {
         return fail(Error(ErrorCode::overloaded, "Too many callers wait for a token already.")
                         .with_retry_after(wait_for_a_place));
     }
     state_->waiters.emplace(waiter->id, waiter);
+    if (!waiter->holder.empty()) {
+        state_->of_holder[waiter->holder] += 1;
+    }
     return Watcher(state_, std::move(waiter));
 }
 
@@ -124,9 +144,18 @@ TokenWatch::Watcher::~Watcher() {
     for (auto at = begin; at != end; ++at) {
         if (at->second == waiter_) {
             state_->waiters.erase(at);
+            state_->forget_one_of(waiter_->holder);
             return;
         }
     }
+}
+
+void TokenWatch::Watcher::leave() {
+    {
+        std::scoped_lock const lock(state_->mutex);
+        waiter_->news = Woken::left;
+    }
+    Waiter::open(waiter_);
 }
 
 Task<TokenWatch::Woken> TokenWatch::Watcher::wait(Milliseconds limit) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -21,7 +22,7 @@ class TokenWatch {
     struct Waiter;
 
  public:
-    enum class Woken : std::uint8_t { changed, stopping, time_up };
+    enum class Woken : std::uint8_t { changed, stopping, time_up, left };
 
     class Watcher {
      public:
@@ -30,6 +31,8 @@ class TokenWatch {
         ~Watcher();
         // A change since the watcher was made, or since the last wait ended, counts at once.
         Task<Woken> wait(Milliseconds limit);
+        // Whom it waits for has left: the wait ends, and each that follows. On its executor.
+        void leave();
 
      private:
         friend class TokenWatch;
@@ -40,8 +43,10 @@ class TokenWatch {
 
     TokenWatch(std::size_t watchers_max, Timers& timers);
 
-    // Watch first and ask for the token then: what happens in between is not missed.
-    Result<Watcher> watch(ConnectionId id, Executor home);
+    // Watch first and ask for the token then: what happens in between is not missed. `holder`: the
+    // key on whose account it waits, which takes half of the places at most; empty: this machine's
+    // own commands, which nobody counts.
+    Result<Watcher> watch(ConnectionId id, Executor home, std::string holder = {});
     void changed(ConnectionId const& id);
     void stop();  // wakes everybody, takes nobody any more
     std::size_t watchers() const;

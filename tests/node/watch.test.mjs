@@ -12,7 +12,7 @@ import { call, open } from '../support/http_call.mjs';
 let sandbox, gateway, key;
 before(async () => {
   sandbox = await Sandbox.start();
-  gateway = await Gateway.start({ sandbox, env: { BRICKGATE_LIMITS_WATCHERS_MAX: '6' } });
+  gateway = await Gateway.start({ sandbox, env: { BRICKGATE_LIMITS_WATCHERS_MAX: '12' } });
   await sandbox.control('POST', 'apps', { client_id: 'brickgate-demo', client_secret: 'brickgate-demo-secret', redirect_uris: [`${gateway.url}/callback`] });
   key = await gateway.key('token:read');
 });
@@ -86,7 +86,7 @@ test('a stream says why it ends when the connection is ended', async () => {
   assert.match(stream.text, /\nevent: end\ndata: \{"error":\{"code":"disconnected"/);
 });
 
-test('more than may wait are told when to come again; who leaves makes room', async () => {
+test('more than the half that one key may hold are told when to come again; who leaves makes room', async () => {
   const id = await connect();
   await until(async () => await waiting() === 0, 'those of the tests before to be gone', 30000);
   const generation = await generationOf(id);

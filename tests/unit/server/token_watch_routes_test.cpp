@@ -56,7 +56,7 @@ class FakeExchange final : public Exchange {
     }
     Task<bool> flush() override { co_return true; }
     void abort() override { ADD_FAILURE() << "nothing is broken here"; }
-    void when_gone(std::function<void()>) override {}
+    void when_gone(std::function<void()> call) override { client_leaves = std::move(call); }
     bool is_gone() override { return false; }
     void each_second(std::function<void()>) override {}
     void cut() override {}
@@ -86,6 +86,7 @@ class FakeExchange final : public Exchange {
     std::string retry_after;
     bool finished = false;
     bool client_is_gone = false;
+    std::function<void()> client_leaves;
 
  private:
     std::string target_;
@@ -100,7 +101,8 @@ class WatchRoutes : public RefreshWorld {
         cache->on_change([this](ConnectionId const& id) { watch.changed(id); });
         keys = std::make_unique<ApiKeys>(*vault, *keyring, clock, random);
         routes = std::make_unique<TokenWatchRoutes>(TokenWatchRoutes::Parts{
-            settings, *refresher, watch, *keys, context.get_executor(), clock, metrics});
+            settings, *refresher, watch, *keys, context.get_executor(), clock, metrics,
+            [this](ServerRequest const&) { return guesses; }});
         routes->add_to(streams);
     }
     ~WatchRoutes() override {
@@ -140,6 +142,7 @@ class WatchRoutes : public RefreshWorld {
                 made->row.id};
     }
 
+    std::optional<Error> guesses;
     ServerSettings settings;
     TokenWatch watch{4, timers};
     Metrics metrics;
@@ -385,6 +388,34 @@ TEST_F(WatchRoutes, metrics_know_how_many_wait) {
     auto const row = connect("first", host_a, 2h);
     poll(row, "wait=1");
     EXPECT_THAT(metrics.text(), HasSubstr("brickgate_token_watchers 1"));
+}
+
+TEST_F(WatchRoutes, T51_a_client_that_leaves_gives_its_place_back_at_once) {
+    auto const row = connect("ada");
+    auto* const waits = poll(row, "wait=1&timeout=300");
+    auto* const listens = events(row);
+    timers.pass(0ms);
+    ASSERT_EQ(watch.watchers(), 2U);
+    for (auto* const exchange : {waits, listens}) {
+        ASSERT_TRUE(exchange->client_leaves);
+        exchange->client_leaves();
+        timers.pass(0ms);
+        EXPECT_FALSE(exchange->client_leaves) << "what it refers to has gone";
+    }
+    EXPECT_EQ(watch.watchers(), 0U);
+}
+
+TEST_F(WatchRoutes, T49_guesses_are_slowed_down_here_too) {
+    auto const row = connect("ada");
+    std::string const wrong = "Bearer bg_0123456789abcdef_" + std::string(43, 'a');
+    guesses = Error(ErrorCode::rate_limited, "Too many requests.").with_retry_after(Seconds(2));
+    for (std::string const tail : {"/token/events", "/token?wait=1"}) {
+        auto* const guess = ask("/v1/connections/" + row.id.value() + tail,
+                                {{"Authorization", wrong}}, ListenerKind::both);
+        timers.pass(0ms);
+        EXPECT_EQ(guess->status, 429) << tail;
+        EXPECT_EQ(guess->retry_after, "2") << tail;
+    }
 }
 
 }  // namespace

@@ -89,6 +89,34 @@ TEST_F(TokenWatchTest, no_more_than_may_wait) {
     EXPECT_TRUE(watch.watch(id("a"), context.get_executor()));
 }
 
+TEST_F(TokenWatchTest, one_key_leaves_places_for_the_others) {
+    auto const place = [&](std::string holder) {
+        return watch.watch(id("a"), context.get_executor(), std::move(holder));
+    };
+    auto first = place("k1");
+    auto second = place("k1");
+    ASSERT_TRUE(first && second);
+    auto const refused = place("k1");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::overloaded);
+    {
+        auto const another = place("k2");
+        EXPECT_TRUE(another);
+    }
+    {
+        auto const gone = std::move(*first);
+    }
+    EXPECT_TRUE(place("k1"));
+}
+
+TEST_F(TokenWatchTest, who_has_left_is_not_waited_for) {
+    auto one = watcher();
+    one.leave();
+    EXPECT_EQ(timers.run(one.wait(60s)), Woken::left);
+    watch.changed(id("a"));
+    EXPECT_EQ(timers.run(one.wait(60s)), Woken::left) << "and comes back no more";
+}
+
 TEST_F(TokenWatchTest, a_stop_wakes_everybody_and_takes_nobody) {
     auto late = watcher("c");
     start(watcher("a"));
