@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only an administrator does: API keys, and sign-ins from a terminal of this machine.
+#include <algorithm>
+#include <array>
+
 #include "base/json.h"
 #include "connect/login.h"
 #include "net/bridge.h"
@@ -12,6 +15,8 @@ namespace brickgate {
 
 namespace {
 
+// A limit that is misspelt would be none.
+constexpr std::array<std::string_view, 3> key_members{"name", "rights", "expires_in"};
 constexpr Seconds key_life_max = std::chrono::days(3650);  // longer ones are ended by revoking
 
 // Where a command of this machine waits for the browser: the form that the public client has
@@ -51,6 +56,13 @@ Task<ServerResponse> Api::create_key(ServerRequest const& request) {
     auto const body = body_object(request.body);
     if (!body) {
         co_return error_response(body.error());
+    }
+    for (auto const& member : *body) {
+        if (std::ranges::find(key_members, std::string_view(member.key())) == key_members.end()) {
+            co_return error_response(
+                Error(ErrorCode::invalid_request,
+                      "A key has name, rights and expires_in; the body has something else."));
+        }
     }
     auto const name = string_at(*body, "name");
     auto const* const list = array_at(*body, "rights");

@@ -107,6 +107,8 @@ TEST_F(BadInput, at_the_api_keys) {
           R"({"name":"x"})",
           R"({"rights":["admin"]})",
           R"({"name":"","rights":["admin"]})",
+          R"({"name":"x","rights":["token:read"],"expires":5})",
+          R"({"name":"x","rights":["token:read"],"not_after":"2027-01-01T00:00:00Z"})",
           R"({"name":1,"rights":["admin"]})",
           R"({"name":"x","rights":"admin"})",
           R"({"name":"x","rights":[1]})",
