@@ -2,6 +2,7 @@
 #include "server/connect_pages.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/encoding.h"
 #include "base/log.h"
@@ -32,9 +33,16 @@ LoginWish wish_of(SignInLink const& link) {
     return wish;
 }
 
+// T07. Sec-Purpose is today's word; the others are what browsers and link scanners said before it.
 bool is_prefetch(ServerRequest const& request) {
-    return std::ranges::any_of(request.header_values("Sec-Purpose"), [](std::string_view value) {
-        return value.find("prefetch") != std::string_view::npos;
+    constexpr std::array<std::string_view, 4> names{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"};
+    constexpr std::array<std::string_view, 3> words{"prefetch", "prerender", "preview"};
+    return std::ranges::any_of(request.headers, [&](HeaderField const& field) {
+        auto const is_name = [&](auto name) { return equals_ignoring_case(field.name, name); };
+        auto const has = [&](auto word) {
+            return field.value.find(word) != std::string_view::npos;
+        };
+        return std::ranges::any_of(names, is_name) && std::ranges::any_of(words, has);
     });
 }
 
@@ -204,6 +212,11 @@ Task<ServerResponse> ConnectPages::begin(ServerRequest const& request) {
 }
 
 Task<ServerResponse> ConnectPages::callback(ServerRequest const& request) {
+    if (request.path != parts_.settings.base_path + parts_.settings.callback_path) {
+        // T07: the address that was registered, byte for byte, and no other spelling of it.
+        co_return error_page(parts_.settings,
+                             Error(ErrorCode::not_found, "There is nothing at this address."));
+    }
     if (is_prefetch(request)) {
         // T07: nothing is used up, so the real visit that follows still works.
         co_return error_page(parts_.settings, Error(ErrorCode::prefetch_refused,

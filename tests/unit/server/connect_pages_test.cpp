@@ -161,6 +161,37 @@ TEST_F(Connect, T54_a_browser_that_calls_this_machine_otherwise_is_sent_to_the_n
     }
 }
 
+// What only looks ahead must not use the sign-in up, under whatever name it says so.
+TEST_F(Connect, T07_nobody_who_looks_ahead_uses_a_sign_in_up) {
+    expect_discovery();
+    auto const begun = get("/auth?workspace=dbc-a.cloud.databricks.com");
+    std::string const cookie(begun.headers.get("Set-Cookie").value_or(""));
+    std::string const back =
+        "?error=access_denied&state=" + query_field(location_of(begun), "state");
+    auto const visit = [&](std::string const& path,
+                           std::vector<std::pair<std::string, std::string>> headers = {}) {
+        headers.emplace_back("Cookie", cookie.substr(0, cookie.find(';')));
+        return ask({.target = path + back, .headers = std::move(headers)});
+    };
+    for (auto const& [name, value] :
+         std::vector<std::pair<std::string, std::string>>{{"Sec-Purpose", "prefetch"},
+                                                          {"sec-purpose", "prefetch;prerender"},
+                                                          {"Purpose", "prefetch"},
+                                                          {"X-Moz", "prefetch"},
+                                                          {"X-Purpose", "preview"}}) {
+        auto const early = visit("/callback", {{name, value}});
+        EXPECT_EQ(early.status, 503) << name;
+        EXPECT_EQ(code_on(early), "prefetch_refused") << name;
+        EXPECT_EQ(store.rows().logins.size(), 1U) << name;
+    }
+    for (auto const* const path : {"/%63allback", "/callbac%6b"}) {
+        EXPECT_EQ(visit(path).status, 404) << path;
+        EXPECT_EQ(store.rows().logins.size(), 1U) << path;
+    }
+    EXPECT_EQ(visit("/callback").status, 303) << "the real visit works";
+    EXPECT_TRUE(store.rows().logins.empty());
+}
+
 TEST_F(Connect, T54_a_public_name_is_never_left_for_another) {
     fix_workspace();
     public_at("https://gate.example.com/base");
