@@ -35,9 +35,15 @@ Result<json::object> perform(Admin& admin, CapabilitiesOptions const& options) {
     if (options.action == "revoke") {
         return ask(admin, "DELETE", all + "/" + percent_encode(options.id));
     }
-    bool const some = !options.connection.empty();
-    return ask(admin, "GET",
-               some ? all + "?" + form_encode({{"connection", options.connection}}) : all);
+    FormFields filter;
+    if (!options.connection.empty()) {
+        filter.emplace_back("connection", options.connection);
+    }
+    auto items = all_items(admin, all, std::move(filter));
+    if (!items) {
+        return fail(items.error());
+    }
+    return json::object{{"items", std::move(*items)}, {"next_cursor", nullptr}};
 }
 
 std::string limit_of(json::object const& row, std::string_view name) {

@@ -62,8 +62,8 @@ bool has_vault(Config const& config);  // in the data folder
 Result<json::object> ask(Admin& admin, std::string method, std::string target,
                          json::object body = {});
 
-// Every connection that fits, however many pages that takes.
-Result<json::array> all_connections(Admin& admin, FormFields filter);
+// Every row of this list that fits, however many pages that takes.
+Result<json::array> all_items(Admin& admin, std::string const& path, FormFields filter);
 
 int run_serve(Common const& common);
 struct DemoOptions {

@@ -76,7 +76,7 @@ int list(Admin& admin, ConnectionsOptions const& options, bool as_json) {
         filter.emplace_back("status", options.status);
     }
     bool const filtered = !filter.empty();
-    auto const items = all_connections(admin, std::move(filter));
+    auto const items = all_items(admin, "/v1/connections", std::move(filter));
     if (!items) {
         return complain(items.error());
     }
@@ -102,7 +102,7 @@ int list(Admin& admin, ConnectionsOptions const& options, bool as_json) {
 
 }  // namespace
 
-Result<json::array> all_connections(Admin& admin, FormFields filter) {
+Result<json::array> all_items(Admin& admin, std::string const& path, FormFields filter) {
     filter.emplace_back("limit", "1000");
     json::array all;
     std::string cursor;
@@ -111,7 +111,7 @@ Result<json::array> all_connections(Admin& admin, FormFields filter) {
         if (!cursor.empty()) {
             fields.emplace_back("cursor", cursor);
         }
-        auto const page = ask(admin, "GET", "/v1/connections?" + form_encode(fields));
+        auto const page = ask(admin, "GET", path + "?" + form_encode(fields));
         if (!page) {
             return fail(page.error());
         }

@@ -57,7 +57,7 @@ std::vector<Finding> ask_gateway(LoadedConfig loaded) {
         return {};
     }
     auto const admin = connect_admin(std::move(loaded));
-    auto const listed = admin ? all_connections(**admin, {{"status", "active"}})
+    auto const listed = admin ? all_items(**admin, "/v1/connections", {{"status", "active"}})
                               : Result<json::array>(fail(admin.error()));
     if (!listed) {
         return {warn("gateway", listed.error().message(), std::string(listed.error().hint()))};

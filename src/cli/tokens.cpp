@@ -56,7 +56,7 @@ Result<json::object> choose_connection(Admin& admin, ConnectionChoice const& cho
     if (!choice.id.empty()) {
         return named(admin, choice, origin);
     }
-    auto const listed = all_connections(admin, {});
+    auto const listed = all_items(admin, "/v1/connections", {});
     if (!listed) {
         return fail(listed.error());
     }

@@ -15,8 +15,6 @@ namespace brickgate {
 
 namespace {
 
-constexpr std::size_t page_size = 100;
-constexpr std::size_t page_size_max = 1000;
 constexpr std::size_t events_shown = 20;
 constexpr std::int64_t if_older_than_max = 3600;  // most tokens live no longer
 // databricks-facts 4.1, the only place that is documented.
@@ -53,13 +51,11 @@ Result<ConnectionFilter> filter_of(std::string_view query) {
                         "There is no such status; there are " + names + ".");
         }
     }
-    auto const limit = query_value(*fields, "limit").value_or(std::to_string(page_size));
-    bool const digits = !limit.empty() && limit.size() <= 4 &&
-                        limit.find_first_not_of("0123456789") == std::string::npos;
-    filter.limit = digits ? std::stoul(limit) : 0;
-    if (filter.limit < 1 || filter.limit > page_size_max) {
-        return fail(ErrorCode::invalid_request, "limit is a number from 1 to 1000.");
+    auto const limit = page_limit_of(*fields);
+    if (!limit) {
+        return fail(limit.error());
     }
+    filter.limit = *limit;
     return filter;
 }
 

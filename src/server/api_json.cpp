@@ -153,6 +153,19 @@ std::optional<std::string> query_value(FormFields const& fields, std::string_vie
     return found->second;
 }
 
+Result<std::size_t> page_limit_of(FormFields const& fields) {
+    constexpr std::size_t page_size = 100;
+    constexpr std::size_t page_size_max = 1000;
+    auto const text = query_value(fields, "limit").value_or(std::to_string(page_size));
+    bool const digits = !text.empty() && text.size() <= 4 &&
+                        text.find_first_not_of("0123456789") == std::string::npos;
+    std::size_t const limit = digits ? std::stoul(text) : 0;
+    if (limit < 1 || limit > page_size_max) {
+        return fail(ErrorCode::invalid_request, "limit is a number from 1 to 1000.");
+    }
+    return limit;
+}
+
 Result<Seconds> min_valid_of(std::string_view query) {
     if (query.empty()) {
         return Seconds(0);

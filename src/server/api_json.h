@@ -35,6 +35,8 @@ void write_token_json(std::string& out, TokenJson const& token, Time now);
 // Digits only, at most a day. Errors: invalid_request.
 Result<Seconds> min_valid_of(std::string_view query);
 std::optional<std::string> query_value(FormFields const& fields, std::string_view name);
+// ?limit= of a list: 1 to 1000, 100 where none is given. Errors: invalid_request.
+Result<std::size_t> page_limit_of(FormFields const& fields);
 Result<boost::json::object> body_object(std::string_view body);
 
 }  // namespace brickgate

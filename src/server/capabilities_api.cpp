@@ -176,16 +176,24 @@ Task<ServerResponse> CapabilitiesApi::list(ServerRequest const& request) {
         co_return error_response(
             Error(ErrorCode::invalid_request, "The query has a broken escape."));
     }
+    auto const limit = page_limit_of(*fields);
+    if (!limit) {
+        co_return error_response(limit.error());
+    }
     std::optional<ConnectionId> of;
     if (auto const connection = query_value(*fields, "connection")) {
         of = ConnectionId(*connection);
     }
+    auto const after = query_value(*fields, "cursor").value_or("");
+    auto const rows = parts_.capabilities.list(of, after, *limit);
     json::object out;
     json::array items;
-    for (auto const& row : parts_.capabilities.list(of)) {
+    for (auto const& row : rows) {
         items.push_back(capability_json(row));
     }
     out["items"] = std::move(items);
+    bool const more = rows.size() == *limit;
+    out["next_cursor"] = more ? json::value(rows.back().cursor()) : json::value(nullptr);
     co_return json_answer(out);
 }
 

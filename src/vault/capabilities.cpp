@@ -201,6 +201,9 @@ Task<Result<Capabilities::Created>> Capabilities::create(CapabilityWish wish) {
     if (auto swept = co_await sweep(); !swept) {
         co_return fail(std::move(swept.error()));
     }
+    if (living(wish.connection) >= living_max) {
+        co_return wrong("A connection has 1000 capabilities at once at most: revoke some.");
+    }
     CapabilityRow row;
     row.id = random_.hex(bearer_shape::id_characters / 2);
     row.connection = std::move(wish.connection);
@@ -301,18 +304,36 @@ void Capabilities::end(ConnectionId const& connection) {
     }
 }
 
-std::vector<Capability> Capabilities::list(std::optional<ConnectionId> of) const {
+// Moments of creation are shorter or longer numbers only in other centuries: texts sort as they do.
+std::string Capability::cursor() const {
+    return std::to_string(to_ms(created_at)) + "-" + id;
+}
+
+std::vector<Capability> Capabilities::list(std::optional<ConnectionId> of, std::string_view after,
+                                           std::size_t limit) const {
     std::vector<Capability> out;
     {
         std::scoped_lock const lock(mutex_);
         for (auto const& [id, entry] : rows_) {
-            if (!of || entry->row.connection == *of) {
+            bool const wanted = !of || entry->row.connection == *of;
+            if (wanted && (after.empty() || entry->shown.cursor() > after)) {
                 out.push_back(entry->shown);
             }
         }
     }
     std::ranges::sort(out, {}, [](auto const& row) { return std::pair(row.created_at, row.id); });
+    out.erase(out.begin() + static_cast<std::ptrdiff_t>(std::min(out.size(), limit)), out.end());
     return out;
+}
+
+std::size_t Capabilities::living(ConnectionId const& connection) const {
+    Time const now = clock_.now();
+    std::scoped_lock const lock(mutex_);
+    return static_cast<std::size_t>(std::ranges::count_if(rows_, [&](auto const& entry) {
+        auto const& row = entry.second->row;
+        return row.connection == connection && !row.revoked_at &&
+               row.not_after.value_or(Time::max()) > now;
+    }));
 }
 
 bool Capabilities::looks_like_one(std::string_view text) {

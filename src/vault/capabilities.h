@@ -37,6 +37,7 @@ struct Capability {
     std::optional<Time> leaked_at;  // it stood in an address (T49)
 
     bool limited() const { return !methods.empty() || !paths.empty(); }
+    std::string cursor() const;  // of its place in lists, where it stays when the row has gone
 };
 
 struct CapabilityWish {
@@ -52,6 +53,7 @@ class Capabilities {
     static constexpr std::size_t methods_max = 16;  // HTTP has nine; WebDAV some more
     static constexpr std::size_t paths_max = 32;
     static constexpr std::size_t path_bytes_max = 256;
+    static constexpr std::size_t living_max = 1000;                     // of one connection at once
     static constexpr Seconds life_max = std::chrono::hours(24) * 3650;  // ten years
     // Ended ones are listed so long, and then forgotten: programs make one for each job.
     static constexpr Seconds ended_kept = std::chrono::hours(24) * 30;
@@ -71,7 +73,10 @@ class Capabilities {
     // The connection was ended, and with it the rows of these; what memory holds follows.
     void end(ConnectionId const& connection);
 
-    std::vector<Capability> list(std::optional<ConnectionId> of = {}) const;  // oldest first
+    static constexpr std::size_t all = std::size_t(-1);
+    // Oldest first; `after`: a cursor, or empty.
+    std::vector<Capability> list(std::optional<ConnectionId> of = {}, std::string_view after = {},
+                                 std::size_t limit = all) const;
     // nullptr: not one of ours, expired or revoked. An unknown id takes the same path as a wrong
     // secret.
     std::shared_ptr<Capability const> verify(std::string_view presented) const;
@@ -89,6 +94,7 @@ class Capabilities {
     std::string mac_of(CapabilityRow const& row, std::string_view secret) const;
     void change(std::string const& id, std::optional<Time> CapabilityRow::* moment, Time now);
     Task<Result<void>> sweep();
+    std::size_t living(ConnectionId const& connection) const;
 
     Vault& vault_;
     Keyring const& keyring_;

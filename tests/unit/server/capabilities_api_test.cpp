@@ -86,6 +86,12 @@ TEST_F(CapabilityRoutes, they_are_listed_by_connection) {
     EXPECT_EQ(count("?connection=" + two), 2U);
     EXPECT_EQ(count("?connection=nobodys"), 0U);
     EXPECT_EQ(code_of(admin("GET", "/v1/capabilities?connection=%zz")), "invalid_request");
+    EXPECT_EQ(code_of(admin("GET", "/v1/capabilities?limit=0")), "invalid_request");
+    EXPECT_EQ(count("?limit=1"), 1U);
+    auto const page = body_of(admin("GET", "/v1/capabilities?limit=1"));
+    auto const next = std::string(string_at(page, "next_cursor").value_or(""));
+    EXPECT_EQ(count("?cursor=" + next), count("") - 1);
+    EXPECT_TRUE(body_of(admin("GET", "/v1/capabilities")).at("next_cursor").is_null());
 }
 
 TEST_F(CapabilityRoutes, the_right_connections_is_needed_and_enough) {

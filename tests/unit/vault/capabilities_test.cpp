@@ -295,6 +295,42 @@ TEST_F(CapabilitiesTest, they_are_listed_in_the_order_they_were_made_and_by_conn
     EXPECT_THAT(capabilities_.list(ConnectionId("con_x")), IsEmpty());
 }
 
+TEST_F(CapabilitiesTest, they_are_listed_in_pages_and_none_is_lost_between_two) {
+    std::vector<std::string> made;
+    for (int i = 0; i < 7; ++i) {
+        clock_.pass(Seconds(i % 2));  // some are made in the same moment
+        made.push_back(create().row.id);
+    }
+    std::vector<std::string> seen;
+    std::string after;
+    for (auto page = capabilities_.list({}, after, 3); !page.empty();
+         page = capabilities_.list({}, after, 3)) {
+        EXPECT_LE(page.size(), 3U);
+        for (auto const& row : page) {
+            seen.push_back(row.id);
+        }
+        after = page.back().cursor();
+    }
+    EXPECT_THAT(seen, ::testing::UnorderedElementsAreArray(made));
+}
+
+// Memory holds each of them: who may make some may not fill it.
+TEST_F(CapabilitiesTest, a_connection_is_lent_a_thousand_times_at_once) {
+    auto const first = create();
+    auto brief = wish();
+    brief.expires_in = Seconds(60);
+    create(brief);
+    for (std::size_t i = 2; i < Capabilities::living_max; ++i) {
+        create();
+    }
+    EXPECT_EQ(refusal_of(wish()), "invalid_request");
+    clock_.pass(Seconds(60));
+    EXPECT_EQ(refusal_of(wish()), "made") << "one has ended by itself";
+    EXPECT_EQ(refusal_of(wish()), "invalid_request");
+    ASSERT_TRUE(run_task(capabilities_.revoke(first.row.id)).value());
+    EXPECT_EQ(refusal_of(wish()), "made");
+}
+
 // Programs make one for each job: those that ended are forgotten after a while.
 TEST_F(CapabilitiesTest, what_ended_long_ago_is_forgotten) {
     auto wanted = wish();
