@@ -89,6 +89,12 @@ test('T51 an answer that drips in has no more time than one that is silent', asy
   assert.deepEqual([got.status, codeOf(got)], [504, 'upstream_timeout']);
 });
 
+test('a tool server that says 429 for a day holds up nobody else\'s', async () => {
+  world.double.on('/api/2.0/mcp/external/mine', refusals.tooMany([['Retry-After', '86400']]));
+  assert.equal((await world.call('/api/2.0/mcp/external/mine', { method: 'POST', body: '{}' })).status, 429);
+  assert.equal((await world.call('/api/2.0/mcp/functions/system/ai', { method: 'POST', body: '{}' })).status, 200);
+});
+
 test('T46 a key that says of every token that it was refused gets one refresh a minute', async () => {
   const key = await world.gateway.key('token:read');
   const rejected = (generation) => call(world.origin, `/v1/connections/${world.id}/token/rejected`, { method: 'POST', headers: { ...world.bearer(key), 'Content-Type': 'application/json' }, body: JSON.stringify({ generation }) });
