@@ -35,6 +35,20 @@ bool may_hold_one(std::string_view text) {  // before anything is copied: most a
            text.find('%') != std::string_view::npos;
 }
 
+// Whoever stands behind us may decode once more than we do.
+std::string decoded_to_the_end(std::string_view text) {
+    constexpr int times_max = 8;
+    std::string out(text);
+    for (int i = 0; i < times_max && out.find('%') != std::string::npos; ++i) {
+        auto decoded = percent_decode(out);
+        if (!decoded) {
+            break;
+        }
+        out = std::move(*decoded);
+    }
+    return out;
+}
+
 // The parts of the address where no key may stand, decoded as far as they can be.
 std::string forbidden_part(ServerRequest const& request, std::string_view base_path) {
     auto path = request.path;
@@ -49,7 +63,7 @@ std::string forbidden_part(ServerRequest const& request, std::string_view base_p
     std::string out;
     for (auto const part : {path, request.query}) {
         if (may_hold_one(part)) {
-            out += percent_decode(part).value_or(std::string(part)) + "\n";
+            out += decoded_to_the_end(part) + "\n";
         }
     }
     return out;

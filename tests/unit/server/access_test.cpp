@@ -22,8 +22,10 @@ TEST(KeyInUrl, T49_it_is_found_in_query_and_path_escaped_or_not) {
         for (char const c : secret) {
             escaped += "%" + hex_encode(std::string(1, c));
         }
+        auto const twice = "%2562" + secret.substr(1);
         for (auto const& target :
-             {"/v1/connections?key=" + secret, "/v1/connections?a=b&" + secret,
+             {"/v1/connections?key=" + twice, "/api/2.0/x?y=%25" + twice.substr(1),
+              "/v1/connections?key=" + secret, "/v1/connections?a=b&" + secret,
               "/auth?state=x" + secret + "&y=z", "/v1/connections?key=Bearer%20" + secret,
               "/v1/connections?key=%62" + secret.substr(1), "/v1/connections?key=" + escaped,
               "/v1/connections?broken=%zz&key=" + secret, "/v1/connections/" + secret,
