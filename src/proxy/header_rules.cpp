@@ -40,11 +40,14 @@ constexpr auto response_denied = std::to_array<std::string_view>(
     {"Set-Cookie", "Set-Cookie2", "Strict-Transport-Security", "Alt-Svc", "Clear-Site-Data",
      "Refresh", "Service-Worker-Allowed", "Link", "NEL", "Report-To", "Reporting-Endpoints",
      "Accept-CH", "Critical-CH", "Expect-CT", "Set-Login", "Speculation-Rules", "Date",
-     "X-Content-Type-Options", "Cross-Origin-Resource-Policy",
+     "Use-As-Dictionary", "X-Content-Type-Options", "Cross-Origin-Resource-Policy",
      // A web server in front of us would send a file of its own instead of this answer.
      "X-Sendfile", "X-Lighttpd-Send-File", "X-Reproxy-URL", "X-Reproxy-File"});
 constexpr auto response_denied_families = std::to_array<std::string_view>(
-    {"Access-Control-", "Content-Security-Policy", "Public-Key-Pins", "X-Accel-", "Brickgate-"});
+    {"Access-Control-", "Content-Security-Policy", "Public-Key-Pins", "X-Accel-", "Brickgate-",
+     "Sec-Session-",
+     // What only caches between us and the caller read.
+     "Surrogate-", "CDN-", "Cloudflare-CDN-", "Vercel-CDN-", "Netlify-CDN-"});
 
 constexpr auto response_added =
     std::to_array<HeaderField>({{"X-Content-Type-Options", "nosniff"},
@@ -156,6 +159,32 @@ bool may_reach_caller(std::string_view name) {
            !is_one_of(name, response_denied) && !begins_with_any(name, response_denied_families);
 }
 
+bool contains_ignoring_case(std::string_view text, std::string_view word) {
+    auto const found = std::ranges::search(
+        text, word, [](char a, char b) { return equals_ignoring_case({&a, 1}, {&b, 1}); });
+    return !found.empty() || word.empty();
+}
+
+// Leave for a cache between us and the caller to give one caller's answer to another, who showed no
+// key (RFC 9111 section 3.5).
+bool shares_with_everybody(std::string_view cache_control) {
+    constexpr auto words =
+        std::to_array<std::string_view>({"public", "s-maxage", "must-revalidate"});
+    return std::ranges::any_of(
+        words, [&](auto word) { return contains_ignoring_case(cache_control, word); });
+}
+
+// Asks a browser for a password in our name, or lets every page show ours.
+bool is_harmful(HeaderField const& field) {
+    constexpr std::string_view ours = "Bearer";
+    if (equals_ignoring_case(field.name, "WWW-Authenticate")) {
+        return !equals_ignoring_case(field.value.substr(0, ours.size()), ours);
+    }
+    return equals_ignoring_case(field.name, "X-Frame-Options") &&
+           !equals_ignoring_case(field.value, "DENY") &&
+           !equals_ignoring_case(field.value, "SAMEORIGIN");
+}
+
 bool append_user_agent(std::string& out, std::string_view callers, std::string const& suffix) {
     if (callers.empty() && suffix.empty()) {
         return true;
@@ -227,11 +256,14 @@ Result<void> append_response_headers(std::string& out, Fields from) {
     bool fine = true;
     bool says_caching = false;
     for (HeaderField const& field : from) {
-        if (is_one_of(field.name, *nominated) || !may_reach_caller(field.name)) {
+        if (is_one_of(field.name, *nominated) || !may_reach_caller(field.name) ||
+            is_harmful(field)) {
             continue;
         }
-        says_caching = says_caching || equals_ignoring_case(field.name, "Cache-Control");
-        fine = fine && append_header_line(out, field.name, field.value);
+        bool const caching = equals_ignoring_case(field.name, "Cache-Control");
+        says_caching = says_caching || caching;
+        bool const shared = caching && shares_with_everybody(field.value);
+        fine = fine && append_header_line(out, field.name, shared ? "private" : field.value);
     }
     for (HeaderField const& field : response_added) {
         fine = fine && append_header_line(out, field.name, field.value);

@@ -21,9 +21,22 @@ constexpr std::string_view version_header = "X-Databricks-Metadata-Version";
 constexpr std::string_view host_header = "X-Databricks-Host";
 constexpr std::string_view version = "1";
 constexpr std::array<std::string_view, 2> default_ports{"80", "443"};
-// Who speaks for somebody else says so in one of these (RFC 7239, RFC 9110 7.6.3).
-constexpr std::array<std::string_view, 5> proxy_headers{"Forwarded", "X-Forwarded-For",
-                                                        "X-Forwarded-Host", "X-Real-IP", "Via"};
+// Who speaks for somebody else says so in one of these (RFC 7239, RFC 9110 7.6.3, and what web
+// servers, load balancers and delivery networks have of their own).
+constexpr std::array<std::string_view, 13> proxy_headers{"Forwarded",
+                                                         "Forwarded-For",
+                                                         "X-Real-IP",
+                                                         "Via",
+                                                         "X-Client-IP",
+                                                         "X-Original-For",
+                                                         "X-Original-Host",
+                                                         "X-Cluster-Client-IP",
+                                                         "CF-Connecting-IP",
+                                                         "True-Client-IP",
+                                                         "Fastly-Client-IP",
+                                                         "Fly-Client-IP",
+                                                         "X-Envoy-External-Address"};
+constexpr std::string_view forwarded_family = "X-Forwarded";
 
 // Every browser that has Sec-Fetch-* sends Sec-Fetch-Site. Node's fetch sends "Sec-Fetch-Mode:
 // cors" and nothing else of them.
@@ -37,7 +50,8 @@ bool is_browsers(HeaderField const& field) {
 }
 
 bool is_proxys(std::string_view name) {
-    return std::ranges::any_of(proxy_headers,
+    return equals_ignoring_case(name.substr(0, forwarded_family.size()), forwarded_family) ||
+           std::ranges::any_of(proxy_headers,
                                [&](auto known) { return equals_ignoring_case(name, known); });
 }
 

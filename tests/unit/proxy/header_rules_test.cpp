@@ -2,6 +2,7 @@
 // T38, T40, T41, T42, T44: what passes in either direction, and what never does.
 #include "proxy/header_rules.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,6 +13,8 @@
 
 namespace brickgate::testing {
 namespace {
+
+using ::testing::StartsWith;
 
 struct Field {
     std::string name;
@@ -248,6 +251,17 @@ TEST(HeaderRules, T44_every_answer_is_made_harmless_in_a_browser) {
     std::array const fields{HeaderField{"cache-control", "private, max-age=5"}};
     EXPECT_EQ(lines_of(append_response_headers(out, fields), out),
               "cache-control: private, max-age=5 | " + without_cache);
+}
+
+TEST(HeaderRules, T44_no_cache_may_give_one_callers_answer_to_another) {
+    for (auto const* const said : {"public, max-age=600", "max-age=5, PUBLIC", "s-maxage=60",
+                                   "max-age=0, must-revalidate"}) {
+        EXPECT_THAT(to_caller({{"Cache-Control", said}}), StartsWith("Cache-Control: private | "));
+    }
+    for (auto const* const said : {"private, max-age=5", "no-cache", "max-age=60"}) {
+        EXPECT_THAT(to_caller({{"Cache-Control", said}}),
+                    StartsWith(std::string("Cache-Control: ") + said + " | "));
+    }
 }
 
 TEST(HeaderRules, lines_are_appended_to_what_is_there) {

@@ -156,7 +156,10 @@ TEST_F(MetadataRoute, T56_nobody_from_elsewhere_and_nobody_through_a_proxy) {
     for (auto const* const there : {"10.0.0.1", "192.0.2.7", "fd00::1", "::ffff:10.0.0.1", ""}) {
         EXPECT_EQ(code_of(from(there)), "misdirected_request") << there;
     }
-    for (auto const* const name : {"X-Forwarded-For", "forwarded", "Via", "X-Real-IP"}) {
+    for (auto const* const name :
+         {"X-Forwarded-For", "forwarded", "Via", "X-Real-IP", "X-Forwarded-Proto", "X-Forwarded",
+          "x-forwarded-server", "CF-Connecting-IP", "True-Client-IP", "X-Client-IP",
+          "Forwarded-For", "X-Envoy-External-Address"}) {
         EXPECT_EQ(code_of(from("127.0.0.1", with(name, "127.0.0.1"))), "misdirected_request")
             << name;
     }
