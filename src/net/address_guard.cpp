@@ -107,6 +107,18 @@ std::string IpAddress::to_string() const {
     return text.data();
 }
 
+std::string subscriber_of(std::string_view address) {
+    auto const parsed = IpAddress::parse(address.substr(0, address.find('%')));
+    if (!parsed) {
+        return std::string(address);
+    }
+    std::string bytes(parsed->bytes.begin(), parsed->bytes.end());
+    if (!parsed->is_v4()) {
+        bytes.resize(8);
+    }
+    return bytes;
+}
+
 std::optional<Network> Network::parse(std::string_view text) {
     auto const slash = text.find('/');
     auto const base = IpAddress::parse(text.substr(0, slash));

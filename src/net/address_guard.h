@@ -26,6 +26,10 @@ struct IpAddress {
     std::string to_string() const;
 };
 
+// Whose address it is, where callers are counted: an IPv4 address, or the /64 that one subscriber
+// of IPv6 has, as bytes. What is no address is its own name.
+std::string subscriber_of(std::string_view address);
+
 // A CIDR: "10.0.0.0/8", "fd00::/8", or one address.
 struct Network {
     IpAddress base;

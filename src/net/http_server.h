@@ -26,7 +26,7 @@ struct ServerLimits {
     std::size_t body_bytes_max = 64 * 1024;         // 413
     // Over all listeners. Beyond it the longest idle connection of the shard makes room.
     std::size_t connections_max = 20'000;
-    // Of one address, but for this machine's own and the trusted proxies (T51).
+    // Of one address (IPv6: /64), but for this machine's own and the trusted proxies (T51).
     std::size_t connections_per_address_max = 256;
     Seconds idle{30};         // between requests
     Seconds handshake{5};     // TLS

@@ -25,7 +25,7 @@ class SessionExchange;
 // Who is connected, over all shards; any thread.
 class ConnectionCount {
  public:
-    // False: this address has as many as it may.
+    // False: this address, or its /64, has as many as it may (T50).
     bool add(std::string const& address, std::size_t per_address_max);
     void remove(std::string const& address);
     std::size_t total() const { return total_.load(std::memory_order_relaxed); }
@@ -33,7 +33,7 @@ class ConnectionCount {
  private:
     std::atomic<std::size_t> total_{0};
     std::mutex mutex_;
-    std::unordered_map<std::string, std::size_t> of_address_;  // only where they are counted
+    std::unordered_map<std::string, std::size_t> of_subscriber_;  // only where they are counted
 };
 
 struct Shard : std::enable_shared_from_this<Shard> {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/address_guard.h"
 #include "net/http_session.h"
 
 namespace brickgate {
@@ -30,7 +31,7 @@ std::string http_date(Time time) {
 bool ConnectionCount::add(std::string const& address, std::size_t per_address_max) {
     if (!address.empty()) {
         std::scoped_lock const lock(mutex_);
-        std::size_t& held = of_address_[address];
+        std::size_t& held = of_subscriber_[subscriber_of(address)];
         if (held >= per_address_max) {
             return false;
         }
@@ -46,9 +47,9 @@ void ConnectionCount::remove(std::string const& address) {
         return;
     }
     std::scoped_lock const lock(mutex_);
-    auto const found = of_address_.find(address);
-    if (found != of_address_.end() && --found->second == 0) {
-        of_address_.erase(found);
+    auto const found = of_subscriber_.find(subscriber_of(address));
+    if (found != of_subscriber_.end() && --found->second == 0) {
+        of_subscriber_.erase(found);
     }
 }
 

@@ -19,26 +19,13 @@ bool is_by_address(InboundClass kind) {
            kind == InboundClass::callback || kind == InboundClass::failed_authentication;
 }
 
-// The bytes that count: all of IPv4, the first eight of IPv6.
-std::string address_name(std::string_view address) {
-    auto const parsed = IpAddress::parse(address.substr(0, address.find('%')));
-    if (!parsed) {
-        return std::string(address);
-    }
-    std::string bytes(parsed->bytes.begin(), parsed->bytes.end());
-    if (!parsed->is_v4()) {
-        bytes.resize(8);
-    }
-    return bytes;
-}
-
 std::string name_of(InboundClass kind, std::string_view key_or_address) {
     std::string name(1, static_cast<char>('a' + static_cast<int>(kind)));
     if (kind == InboundClass::unauthenticated) {
         return name;
     }
     return name +
-           (is_by_address(kind) ? address_name(key_or_address) : std::string(key_or_address));
+           (is_by_address(kind) ? subscriber_of(key_or_address) : std::string(key_or_address));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "net/bridge.h"
+#include "net/http_session.h"
 #include "net/system_ports.h"
 #include "net/timers.h"
 #include "support/loopback.h"
@@ -423,6 +424,19 @@ TEST(HttpServer, a_taken_port_is_named_and_a_bad_address_refused) {
         EXPECT_EQ(bad.error().code(), ErrorCode::config_invalid) << text;
     }
     EXPECT_TRUE(server.get().listen_tcp(ListenerKind::public_, "localhost:0"));
+}
+
+TEST(ConnectionCount, T50_a_subscribers_network_is_one_caller) {
+    ConnectionCount count;
+    EXPECT_TRUE(count.add("2001:db8:1:2::1", 2));
+    EXPECT_TRUE(count.add("2001:db8:1:2:ffff::2", 2));
+    EXPECT_FALSE(count.add("2001:db8:1:2::3", 2));
+    EXPECT_TRUE(count.add("2001:db8:1:3::1", 2));
+    count.remove("2001:db8:1:2::1");
+    EXPECT_TRUE(count.add("2001:db8:1:2::3", 2));
+    EXPECT_TRUE(count.add("192.0.2.1", 1));
+    EXPECT_TRUE(count.add("192.0.2.2", 1));
+    EXPECT_FALSE(count.add("192.0.2.2", 1));
 }
 
 std::string ask_socket(std::string const& path, std::string const& request) {
