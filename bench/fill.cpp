@@ -13,6 +13,7 @@
 #include "vault/data_folder.h"
 #include "vault/envelope.h"
 #include "vault/keyring.h"
+#include "vault/root_key.h"
 #include "vault/sqlite_store.h"
 #include "vault/store_runner.h"
 #include "vault/vault.h"

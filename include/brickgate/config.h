@@ -57,10 +57,13 @@ struct Config {
     } app;
 
     struct Data {
-        std::string dir;            // $STATE_DIRECTORY, else $XDG_STATE_HOME/brickgate
-        std::string root_key_file;  // default <dir>/root.key, made at first start
-        Secret root_key;            // rk1:<base64>; warned about
-        std::string memory_lock = "best_effort";  // best_effort | required
+        std::string dir;                  // $STATE_DIRECTORY, else $XDG_STATE_HOME/brickgate
+        std::string root_key_file;        // default <dir>/root.key, made at first start
+        Secret root_key;                  // rk1:<base64>; warned about
+        std::string root_key_credential;  // a name below $CREDENTIALS_DIRECTORY
+        std::vector<std::string> root_key_command;  // a program and its arguments
+        std::string root_key_passphrase_file;       // or "tty"
+        std::string memory_lock = "best_effort";    // best_effort | required
         unsigned spool_segment_kib = 16384;
     } data;
 

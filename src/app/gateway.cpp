@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "net/bridge.h"
 #include "net/error_response.h"
+#include "vault/backup.h"
 
 namespace brickgate {
 
@@ -118,6 +119,33 @@ Task<Result<void>> Gateway::Parts::recover() {
     co_return co_await refresher->recover(std::move(refreshes));
 }
 
+// What a restored backup holds may be out of date, its spool included (D.4). Said again until the
+// daemon has been through it, since a command does not finish sign-ins.
+Task<Result<void>> Gateway::Parts::hold_back_restored() {
+    bool const last = options.listen;
+    std::size_t held = 0;
+    StoreJob const job = [&](StoreTransaction& rows) -> Result<void> {
+        auto const restored = rows.get_meta(std::string(restored_mark));
+        if (!restored || !*restored || (*restored)->empty()) {
+            return restored ? Result<void>{} : fail(restored.error());
+        }
+        auto const count = rows.quarantine_all(clock.now());
+        if (!count) {
+            return fail(count.error());
+        }
+        held = *count;
+        return last ? rows.put_meta(std::string(restored_mark), "") : Result<void>{};
+    };
+    auto const ran = co_await vault->transact(job);
+    if (held > 0) {
+        log(LogLevel::warning, "restored",
+            "The folder comes from a backup: its connections are held back until they are "
+            "released. See docs/operations.md, Restore.",
+            {{"connections", held}});
+    }
+    co_return ran;
+}
+
 Task<void> Gateway::Parts::keep_house() {
     Time last = clock.now();
     while (!stopping) {
@@ -140,6 +168,7 @@ void Gateway::Parts::add_shutdown_steps() {
         operations->set_ready(false);
         // Before the listeners drain, which takes seconds: a claim now could not be finished.
         scheduler->stop();
+        rotation->stop();
         refresher->stop_claiming();
         stopping = true;
         if (server) {
@@ -236,9 +265,17 @@ Task<Result<void>> Gateway::start() {
             co_return made;
         }
     }
+    auto const resumed = co_await parts.rotation->resume();
+    if (!resumed) {
+        co_return resumed;
+    }
     auto const recovered = co_await parts.recover();
     if (!recovered) {
         co_return recovered;
+    }
+    auto const held_back = co_await parts.hold_back_restored();
+    if (!held_back) {
+        co_return held_back;
     }
     if (!parts.options.listen) {
         co_return Result<void>{};
@@ -248,6 +285,7 @@ Task<Result<void>> Gateway::start() {
     spawn(executor, parts.governor->run());
     parts.proxy->start();
     spawn(executor, parts.keep_house());
+    spawn(executor, parts.rotation->reseal());  // what a crash cut off
     if (parts.settings.demo && !parts.private_address.empty()) {
         parts.settings.demo->api_url = "http://" + parts.private_address;
     }

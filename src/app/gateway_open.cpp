@@ -5,6 +5,7 @@
 #include "app/from_config.h"
 #include "app/gateway_parts.h"
 #include "app/process.h"
+#include "app/root_source.h"
 #include "app/validate_config.h"
 #include "base/log.h"
 
@@ -44,41 +45,18 @@ Result<void> Gateway::Parts::open_vault() {
         return fail(opened.error());
     }
     folder = std::move(*opened);
-    std::vector<Secret> roots;
-    if (!config.data.root_key.empty()) {
-        auto parsed = config.data.root_key.expose(
-            [](std::string_view text) { return parse_root_keys(text); });
-        if (!parsed) {
-            return fail(parsed.error());
-        }
-        roots = std::move(*parsed);
-    } else {
-        root_key_file = config.data.root_key_file.empty()
-                            ? folder->path() / "root.key"
-                            : std::filesystem::path(config.data.root_key_file);
-        // A new key would open nothing, and would stand where the right one is to be put back.
-        std::error_code ec;
-        if (std::filesystem::exists(folder->path() / "brickgate.db", ec) &&
-            !std::filesystem::exists(std::filesystem::symlink_status(root_key_file, ec))) {
-            return fail(
-                Error(ErrorCode::root_key_invalid, "There is a database, but its root key " +
-                                                       root_key_file.string() + " is gone.")
-                    .with_hint("Put the file back from its copy (mode 0400), or name it "
-                               "with data.root_key_file."));
-        }
-        auto file = load_root_key_file(root_key_file, random);
-        if (!file) {
-            return fail(file.error());
-        }
-        root_key_made = file->made;
-        roots = std::move(file->keys);
+    auto roots = load_root_keys(config, folder->path(), random);
+    if (!roots) {
+        return fail(roots.error());
     }
+    root_key_made = roots->made;
+    root_key_file = roots->file;
     auto database = open_sqlite_store(folder->path() / "brickgate.db");
     if (!database) {
         return fail(database.error());
     }
     store = std::move(*database);
-    auto ring = Keyring::open(std::move(roots), *store, config.data.memory_lock == "required",
+    auto ring = Keyring::open(std::move(roots->keys), *store, config.data.memory_lock == "required",
                               clock.now(), random);
     if (!ring) {
         return fail(ring.error());
@@ -93,11 +71,15 @@ Result<void> Gateway::Parts::open_vault() {
     spool_options.folder = folder->path() / "spool";
     spool_options.node = folder->node();
     spool_options.segment_bytes = std::size_t{config.data.spool_segment_kib} * 1024;
-    auto spool_opened = open_spool(std::move(spool_options), keyring->spool_key(), random);
+    auto spool_opened = open_spool(std::move(spool_options), *keyring, random);
     if (!spool_opened) {
         return fail(spool_opened.error());
     }
     spool = std::move(*spool_opened);
+    rotation = std::make_unique<KeyRotation>(
+        KeyRotation::Parts{*keyring, *envelope, *runner, *spool, clock, random, timers, metrics});
+    root_rotation = std::make_unique<RootRotation>(
+        RootRotation::Parts{*keyring, *rotation, *spool, random, root_key_file});
     return {};
 }
 
@@ -195,6 +177,9 @@ void Gateway::Parts::open_server() {
         UrlKeys::Parts{settings.base_path, *keys, *capabilities, runtime.control()});
     router = std::make_unique<Router>(
         make_router(settings, *pages, *api, *operations, *capabilities_api, *metadata));
+    keys_api = std::make_unique<KeysApi>(
+        KeysApi::Parts{*keys, *keyring, *rotation, *root_rotation, runtime.control()});
+    keys_api->add_to(*router);
     open_door();
     open_proxy();
     open_principals();

@@ -15,6 +15,7 @@
 #include "proxy/proxy.h"
 #include "server/access.h"
 #include "server/door.h"
+#include "server/keys_api.h"
 #include "server/proxy_routes.h"
 #include "server/routes.h"
 #include "server/service_principals_api.h"
@@ -24,7 +25,9 @@
 #include "vault/api_keys.h"
 #include "vault/capabilities.h"
 #include "vault/data_folder.h"
+#include "vault/key_rotation.h"
 #include "vault/keyring.h"
+#include "vault/root_rotation.h"
 #include "vault/spool.h"
 #include "vault/sqlite_store.h"
 #include "vault/store_runner.h"
@@ -56,6 +59,7 @@ struct Gateway::Parts {
     Task<ServerResponse> handle(ServerRequest const& request);
     Task<Result<void>> make_demo_key();
     Task<Result<void>> recover();
+    Task<Result<void>> hold_back_restored();
     Task<void> keep_house();
     Task<void> release_watchers();
     void add_shutdown_steps();
@@ -78,6 +82,8 @@ struct Gateway::Parts {
     std::unique_ptr<ThreadedStoreRunner> runner;
     std::unique_ptr<Vault> vault;
     std::unique_ptr<Spool> spool;
+    std::unique_ptr<KeyRotation> rotation;
+    std::unique_ptr<RootRotation> root_rotation;
     std::unique_ptr<ApiKeys> keys;
     std::unique_ptr<Capabilities> capabilities;
 
@@ -101,6 +107,7 @@ struct Gateway::Parts {
     std::unique_ptr<Api> api;
     std::unique_ptr<Operations> operations;
     std::unique_ptr<CapabilitiesApi> capabilities_api;
+    std::unique_ptr<KeysApi> keys_api;
     std::unique_ptr<MetadataService> metadata;
     std::unique_ptr<UrlKeys> url_keys;
     std::unique_ptr<InboundLimits> inbound_limits;

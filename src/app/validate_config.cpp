@@ -5,6 +5,7 @@
 #include <array>
 #include <filesystem>
 
+#include "app/root_source.h"
 #include "app/settings_table.h"
 #include "base/encoding.h"
 #include "databricks/workspace.h"
@@ -12,7 +13,6 @@
 #include "oauth/metadata.h"
 #include "oauth/types.h"
 #include "server/host_guard.h"
-#include "vault/keyring.h"
 
 namespace brickgate {
 
@@ -349,16 +349,11 @@ void Validator::check_rest() {
     if (config_.refresh.serve_margin > config_.refresh.lead_max) {
         complain("refresh.serve_margin", "must not be longer than refresh.lead_max");
     }
+    for (auto const& [setting, why] : root_key_complaints(config_)) {
+        complain(setting, why);
+    }
     if (config_.data.root_key.empty()) {
         return;
-    }
-    auto const parsed =
-        config_.data.root_key.expose([](std::string_view text) { return parse_root_keys(text); });
-    if (!parsed) {
-        complain("data.root_key", parsed.error().message());
-    }
-    if (!config_.data.root_key_file.empty()) {
-        complain("data.root_key", "and data.root_key_file are both set; keep one of them");
     }
     warn("the root key comes from data.root_key (" + loaded_.source["data.root_key"] +
          "); a file with mode 0400 is better");

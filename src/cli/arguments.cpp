@@ -7,33 +7,12 @@
 #include <iostream>
 #include <optional>
 
+#include "cli/argument_helpers.h"
 #include "cli/terminal.h"
 
 namespace brickgate::cli {
 
 namespace {
-
-void add_place(CLI::App* command, Arguments& arguments) {
-    command
-        ->add_option("--config", arguments.common.config_file,
-                     "configuration file (default: brickgate.toml, where there is one)")
-        ->type_name("FILE");
-    command
-        ->add_option("--data", arguments.data, "data folder (default: $XDG_STATE_HOME/brickgate)")
-        ->type_name("DIR");
-}
-
-void add_common(CLI::App* command, Arguments& arguments) {
-    add_place(command, arguments);
-    command->add_flag("--json", arguments.common.json, "answer in JSON");
-}
-
-// An option with a word for its value in the help, instead of TEXT.
-template <class T>
-CLI::Option* option(CLI::App* command, char const* name, T& value, char const* word,
-                    char const* about) {
-    return command->add_option(name, value, about)->type_name(word);
-}
 
 constexpr int ten_years = 315'360'000;  // in seconds, as the API has it
 
@@ -154,6 +133,11 @@ void add_connections(CLI::App& app, Arguments& arguments) {
         add_common(command, arguments);
         option(command, "id", arguments.connections.id, "", "id of the connection")->required();
     }
+    auto* const release = connections->add_subcommand(
+        "release", "let one go on that a restored backup holds back, or --all");
+    add_common(release, arguments);
+    auto* const id = option(release, "id", of_list.id, "", "id of the connection");
+    release->add_flag("--all", of_list.all, "every one that is held back")->excludes(id);
 }
 
 void add_service_principals(CLI::App& app, Arguments& arguments) {
@@ -267,6 +251,7 @@ std::unique_ptr<CLI::App> make_app(Arguments& arguments) {
     add_service_principals(*app, arguments);
     add_api_keys(*app, arguments);
     add_capabilities(*app, arguments);
+    add_vault_commands(*app, arguments);
     add_shim(*app, arguments);
     add_operator_commands(*app, arguments);
     app->footer(
@@ -317,6 +302,16 @@ int run(CLI::App const& app, Arguments& arguments) {
     if (command == "service-principals") {
         arguments.principals.action = chosen(*app.get_subcommands().front());
         return run_service_principals(common, arguments.principals);
+    }
+    if (command == "keys") {
+        arguments.vault_keys.action = chosen(*app.get_subcommands().front());
+        return run_keys(common, arguments.vault_keys);
+    }
+    if (command == "backup") {
+        return run_backup(common, arguments.backup);
+    }
+    if (command == "restore") {
+        return run_restore(common, arguments.backup);
     }
     if (command == "capabilities") {
         arguments.capabilities.action = chosen(*app.get_subcommands().front());

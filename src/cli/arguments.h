@@ -21,11 +21,14 @@ struct Arguments {
     ApiKeysOptions keys;
     CapabilitiesOptions capabilities;
     ServicePrincipalsOptions principals;
+    VaultKeysOptions vault_keys;
+    BackupOptions backup;
 };
 
 // Parsing it fills `arguments`, which must outlive it.
 std::unique_ptr<CLI::App> make_app(Arguments& arguments);
 int run(CLI::App const& app, Arguments& arguments);
+void add_vault_commands(CLI::App& app, Arguments& arguments);
 // Parses and runs: the whole program.
 int run_program(int count, char const* const* values);
 

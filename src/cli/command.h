@@ -109,9 +109,10 @@ struct ShimInstallOptions {
 };
 int run_shim_install(ShimInstallOptions const& options);
 struct ConnectionsOptions {
-    std::string action;  // list | show | explain | refresh | disconnect
+    std::string action;  // list | show | explain | refresh | disconnect | release
     std::string id;
     std::string subject, workspace, status;
+    bool all = false;
 };
 int run_connections(Common const& common, ConnectionsOptions const& options);
 struct ServicePrincipalsOptions {
@@ -134,6 +135,18 @@ struct CapabilitiesOptions {
     int expires_in = 0;
 };
 int run_capabilities(Common const& common, CapabilitiesOptions const& options);
+struct VaultKeysOptions {
+    std::string action;  // list | rotate | retire
+    std::string id;
+    bool root = false;
+};
+int run_keys(Common const& common, VaultKeysOptions const& options);
+struct BackupOptions {
+    std::string folder;
+    bool with_root_key = false;
+};
+int run_backup(Common const& common, BackupOptions const& options);
+int run_restore(Common const& common, BackupOptions const& options);
 int run_doctor(Common const& common);
 int run_config(Common const& common);
 int run_version(Common const& common);

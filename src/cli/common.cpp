@@ -75,6 +75,7 @@ int complain(Error const& error, std::string const& connection) {
         case ErrorCode::root_key_invalid:
         case ErrorCode::keyring_invalid:
         case ErrorCode::data_folder_invalid:
+        case ErrorCode::backup_invalid:
             return Exit::bad_config;
         case ErrorCode::invalid_request:
             return Exit::usage;

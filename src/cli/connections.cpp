@@ -100,6 +100,39 @@ int list(Admin& admin, ConnectionsOptions const& options, bool as_json) {
     return Exit::ok;
 }
 
+// The one that is named, or all that are held back.
+int release(Admin& admin, ConnectionsOptions const& options, bool as_json) {
+    std::vector<std::string> ids{options.id};
+    if (options.all) {
+        auto const held = all_connections(admin, {{"status", "quarantined"}});
+        if (!held) {
+            return complain(held.error());
+        }
+        ids.clear();
+        for (auto const& row : *held) {
+            ids.push_back(text_at(row.as_object(), "id"));
+        }
+    } else if (options.id.empty()) {
+        return complain(Error(ErrorCode::invalid_request,
+                              "Which connection? Its id, or --all for all that are held back."));
+    }
+    json::array released;
+    for (auto const& id : ids) {
+        auto answer = ask(admin, "POST", "/v1/connections/" + percent_encode(id) + "/release");
+        if (!answer) {
+            return complain(answer.error());
+        }
+        if (!as_json) {
+            print_row(*answer);
+        }
+        released.emplace_back(std::move(*answer));
+    }
+    if (as_json) {
+        std::cout << json::serialize(json::object{{"items", std::move(released)}}) << '\n';
+    }
+    return Exit::ok;
+}
+
 }  // namespace
 
 Result<json::array> all_items(Admin& admin, std::string const& path, FormFields filter) {
@@ -134,6 +167,9 @@ int run_connections(Common const& common, ConnectionsOptions const& options) {
     }
     if (options.action == "list") {
         return list(**admin, options, common.json);
+    }
+    if (options.action == "release") {
+        return release(**admin, options, common.json);
     }
     std::string const path = "/v1/connections/" + percent_encode(options.id);
     bool const explain = options.action == "explain";

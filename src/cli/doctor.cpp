@@ -10,6 +10,7 @@
 #include <iostream>
 
 #include "app/from_config.h"
+#include "app/root_source.h"
 #include "app/validate_config.h"
 #include "base/log.h"
 #include "cli/command.h"
@@ -48,13 +49,41 @@ Finding check_data_folder(Config const& config) {
     return good("data_folder", "Data folder " + path + " is private.");
 }
 
+Finding check_passphrase(std::string const& file) {
+    struct stat about{};
+    if (file == "tty") {
+        return good("root_key",
+                    "The root key's passphrase is asked on the terminal at each start.");
+    }
+    if (stat(file.c_str(), &about) != 0) {
+        return bad("root_key", "The passphrase's file " + file + " is not there.",
+                   "Put it there (mode 0400), or set data.root_key_passphrase_file to tty.");
+    }
+    if ((about.st_mode & 0077) != 0) {
+        return bad("root_key", "The passphrase's file " + file + " can be read by others.",
+                   "chmod 400 " + file);
+    }
+    return good("root_key", "The root key is derived from the passphrase in " + file + ".");
+}
+
 Finding check_root_key(Config const& config) {
     if (!config.data.root_key.empty()) {
         return warn("root_key", "The root key is given as a value.",
                     "A file with mode 0400 (data.root_key_file) is better.");
     }
-    std::string const path = config.data.root_key_file.empty() ? config.data.dir + "/root.key"
-                                                               : config.data.root_key_file;
+    if (!config.data.root_key_credential.empty()) {
+        return good("root_key", "The root key is the systemd credential " +
+                                    config.data.root_key_credential + ".");
+    }
+    if (!config.data.root_key_command.empty()) {
+        return good("root_key", "The root key comes from the command " +
+                                    config.data.root_key_command.front() +
+                                    ", which was not run now.");
+    }
+    if (!config.data.root_key_passphrase_file.empty()) {
+        return check_passphrase(config.data.root_key_passphrase_file);
+    }
+    std::string const path = root_key_file_of(config, config.data.dir).string();
     std::string const database = config.data.dir + "/brickgate.db";
     struct stat about{};
     if (stat(path.c_str(), &about) != 0) {

@@ -69,6 +69,8 @@ void Api::add_to(Router& router) {
     });
     add("POST", "/v1/connections/{id}/refresh",
         [this](auto const& request, Params params) { return refresh(request, std::move(params)); });
+    add("POST", "/v1/connections/{id}/release",
+        [this](auto const& request, Params params) { return release(request, std::move(params)); });
     add("GET", "/v1/api-keys", [this](auto const& request, Params) { return list_keys(request); });
     add("POST", "/v1/api-keys",
         [this](auto const& request, Params) { return create_key(request); });

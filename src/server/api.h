@@ -50,6 +50,7 @@ class Api {
     Task<ServerResponse> show(ServerRequest const& request, Params params);
     Task<ServerResponse> explained(ServerRequest const& request, Params params);
     Task<ServerResponse> refresh(ServerRequest const& request, Params params);
+    Task<ServerResponse> release(ServerRequest const& request, Params params);
     Task<ServerResponse> disconnect(ServerRequest const& request, Params params);
     Task<ServerResponse> list_keys(ServerRequest const& request);
     Task<ServerResponse> create_key(ServerRequest const& request);

@@ -201,6 +201,31 @@ Task<ServerResponse> Api::refresh(ServerRequest const& request, Params params) {
     co_return json_answer(connection_json(*fresh));
 }
 
+// An operator says that what was restored may be presented: the next refresh proves it.
+Task<ServerResponse> Api::release(ServerRequest const& request, Params params) {
+    auto const caller = authorize(request, parts_.keys, right_admin);
+    if (!caller) {
+        co_return error_response(caller.error());
+    }
+    ConnectionId const id(std::string(params.get("id")));
+    auto task = parts_.vault.release(id);
+    auto const released = co_await run_on(parts_.control, std::move(task));
+    if (!released) {
+        co_return error_response(released.error());
+    }
+    auto const row = co_await find(id.value());
+    if (!row) {
+        co_return error_response(row.error());
+    }
+    if (!*released) {
+        co_return error_response(
+            Error(ErrorCode::invalid_request, "This connection is not held back."));
+    }
+    log(LogLevel::info, "connection_released", "A connection that was held back goes on.",
+        {{"connection", id.value()}, {"caller", caller->key_id}});
+    co_return json_answer(connection_json(*row));
+}
+
 Task<ServerResponse> Api::disconnect(ServerRequest const& request, Params params) {
     auto const caller = authorize(request, parts_.keys, right_connections);
     if (!caller) {

@@ -134,9 +134,18 @@ Explanation of_state(Connection const& row, Time now) {
             out.serves_tokens = row.access_expires_at > now;
             return out;
         case ConnectionState::quarantined:
-            out.summary = "Held back: an older state of the database than the spool remembers.";
+            out.summary = fmt::format("Held back since {}.", to_rfc3339(row.state_since));
+            out.detail =
+                row.reason == ReauthReason::restored
+                    ? "It comes from a restored backup. Its refresh token may have been used since "
+                      "the backup was made, and to present a used one ends the grant."
+                    : "A newer version of this program wrote a state that this one does not know.";
             out.who_must_act = "gateway_operator";
-            out.remedy = "Check how the data folder was restored, or let the person sign in again.";
+            out.remedy =
+                row.reason == ReauthReason::restored
+                    ? "If nothing refreshed after the backup: brickgate connections release ID. "
+                      "Else let the person sign in again; the connection keeps its id."
+                    : "Start the newer version again, or let the person sign in again.";
             return out;
         case ConnectionState::disconnected:
             out.summary = fmt::format("Ended on our side at {}; its tokens are erased.",

@@ -327,6 +327,9 @@ Action Machine::wrong_order() {
 }
 
 ReauthReason Machine::reason_of_death(Moment const& now) const {
+    if (row_->reason == ReauthReason::restored) {
+        return ReauthReason::restored;
+    }
     if (row_->intent && row_->intent->presented > 1) {
         return ReauthReason::outcome_lost;
     }

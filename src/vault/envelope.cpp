@@ -46,6 +46,18 @@ RowIdentity identity_of(Connection const& row, std::string column, std::uint64_t
             std::move(facts)};
 }
 
+RowIdentity identity_of(LoginRow const& row) {
+    return {"login",
+            "secrets",
+            "default",
+            "log_" + hex_encode(row.state_hash.substr(0, 16)),
+            row.registration.value(),
+            row.issuer.value(),
+            row.workspace,
+            0,
+            {}};
+}
+
 AssociatedData associated_data(RowIdentity const& identity) {
     AssociatedData out("brickgate/v1");
     out.field(identity.table)
@@ -64,7 +76,7 @@ AssociatedData associated_data(RowIdentity const& identity) {
 
 Result<std::string> Envelope::seal(std::string_view purpose, SealedKind kind, Secret const& plain,
                                    RowIdentity const& identity) {
-    auto const* const key = keyring_.active(purpose);
+    auto const key = keyring_.active(purpose);
     if (!key) {
         return fail(ErrorCode::vault_unknown_key,
                     "There is no active data key for " + std::string(purpose) + ".");
@@ -79,7 +91,7 @@ Result<Secret> Envelope::open(SealedKind kind, std::string_view record,
     if (!id) {
         return bad_record();
     }
-    auto const* const key = keyring_.find(*id);
+    auto const key = keyring_.find(*id);
     if (!key) {
         // The caller hears the same as for any other bad record (T78); the operator hears why.
         log(LogLevel::warning, info_of(ErrorCode::vault_unknown_key).name,

@@ -11,6 +11,7 @@
 #include "vault/connection.h"
 #include "vault/keyring.h"
 #include "vault/record.h"
+#include "vault/store.h"
 
 namespace brickgate {
 
@@ -28,13 +29,15 @@ struct RowIdentity {
     std::vector<std::string> facts = {};
 };
 RowIdentity identity_of(Connection const& row, std::string column, std::uint64_t generation);
+RowIdentity identity_of(LoginRow const& row);
 AssociatedData associated_data(RowIdentity const& identity);
 
 class Envelope {
  public:
     Envelope(Keyring const& keyring, Random& random) : keyring_(keyring), random_(random) {}
 
-    // The purpose ("token", "login") chooses the data key. Errors: vault_unknown_key.
+    // The purpose ("token", "login") chooses the data key. Inside a store job only: the key that is
+    // active then is not retired before the job's commit. Errors: vault_unknown_key.
     Result<std::string> seal(std::string_view purpose, SealedKind kind, Secret const& plain,
                              RowIdentity const& identity);
     // The record names its key. One verdict, vault_error, whatever is wrong.

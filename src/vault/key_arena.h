@@ -2,8 +2,8 @@
 #pragma once
 // Long-lived keys, 32 bytes each, on pages of their own: locked where the system allows it, left
 // out of core dumps, wiped in a forked child, with a guard page on either side. One mapping for all
-// keys, because a mapping each runs a process out of them (security design C.7). add() at start
-// only; reading from any thread.
+// keys, because a mapping each runs a process out of them (security design C.7). add() is for one
+// thread at a time; reading what it gave is for any.
 #include <cstddef>
 #include <span>
 #include <string_view>

@@ -1,300 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vault/keyring.h"
 
-#include <fcntl.h>
-#include <sodium.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
 
-#include "base/encoding.h"
+#include "base/failpoint.h"
+#include "vault/data_key.h"
 #include "vault/record.h"
 
 namespace brickgate {
 
 namespace {
 
-constexpr std::string_view root_prefix = "rk1:";
-constexpr std::array<std::string_view, 2> purposes{"token", "login"};
+constexpr std::string_view spool_purpose = "spool";
+constexpr std::string_view api_purpose = "api_mac";
+constexpr std::string_view index_purpose = "index";
+constexpr std::array<std::string_view, 3> rotating{"token", "login", spool_purpose};
+constexpr std::array<std::string_view, 5> purposes{"token", "login", spool_purpose, api_purpose,
+                                                   index_purpose};
 constexpr std::string_view meta_mac = "ring_mac";
 constexpr std::string_view meta_version = "ring_version";
-constexpr std::size_t root_file_bytes_max = 4096;  // some eighty keys; two are usual
 
-Secret derive(Secret const& root, std::string_view context) {  // contexts have 8 characters
-    Secret out = Secret::zeros(KeyArena::key_bytes);
-    root.expose([&](std::string_view key) {
-        out.write([&](std::span<char> bytes) {
-            crypto_kdf_derive_from_key(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(),
-                                       1, context.data(),
-                                       reinterpret_cast<unsigned char const*>(key.data()));
-        });
-    });
-    return out;
+std::uint32_t next_id(Keyring::Rows const& rows) {
+    return rows.empty() ? 1 : rows.back().id + 1;
 }
 
-std::uint32_t id_of_root(Secret const& root) {
-    std::array<unsigned char, 16> hash{};
-    static constexpr std::string_view label = "brickgate-root-id";
-    root.expose([&](std::string_view key) {
-        crypto_generichash(hash.data(), hash.size(),
-                           reinterpret_cast<unsigned char const*>(label.data()), label.size(),
-                           reinterpret_cast<unsigned char const*>(key.data()), key.size());
-    });
-    return static_cast<std::uint32_t>(hash[0]) << 24 | static_cast<std::uint32_t>(hash[1]) << 16 |
-           static_cast<std::uint32_t>(hash[2]) << 8 | hash[3];
+bool has(Keyring::Rows const& rows, std::string_view purpose, std::string_view state) {
+    return std::ranges::any_of(
+        rows, [&](auto const& row) { return row.purpose == purpose && row.state == state; });
 }
 
-std::string hex_id(std::uint32_t id) {
-    std::string bytes;
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        bytes += static_cast<char>(id >> shift & 0xFF);
-    }
-    return hex_encode(bytes);
+Secret random_key(Random& random) {
+    return Secret::from(random.bytes(KeyArena::key_bytes));
 }
 
-AssociatedData place_of(KeyRow const& row) {
-    AssociatedData out("brickgate/dek/v1");
-    out.number(row.id)
-        .absent()  // the tenant: there is one key for all
-        .field(row.purpose)
-        .number(static_cast<std::uint64_t>(to_ms(row.created_at)))
-        .number(row.root_id);
-    return out;
-}
-
-// Neither XChaCha20-Poly1305 nor its kin commits to a key; this does (C.4).
-std::string commitment_of(Secret const& key, std::uint32_t id) {
-    Secret const commit_key = derive(key, "bgcommit");
-    return commit_key.expose([&](std::string_view bytes) {
-        return keyed_hash(reinterpret_cast<unsigned char const*>(bytes.data()),
-                          {"brickgate/commit/v1", hex_id(id)}, 32);
-    });
-}
-
-std::unexpected<Error> bad_file(std::filesystem::path const& path, std::string_view why) {
-    return fail(ErrorCode::root_key_invalid,
-                "The root key file " + path.string() + " " + std::string(why));
-}
-
-bool move_unless_there(std::string const& from, std::filesystem::path const& to) {
-    if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
-        return true;
-    }
-    bool const not_offered_here = errno == EINVAL || errno == ENOSYS;
-    return not_offered_here && rename(from.c_str(), to.c_str()) == 0;
-}
-
-// Written beside its place, synced and moved there, so that a crash leaves no half key behind.
-bool write_new_file(std::filesystem::path const& path, std::string_view text) {
-    auto const draft = path.string() + ".new";
-    unlink(draft.c_str());
-    int const fd = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
-    if (fd < 0) {
-        return false;
-    }
-    bool const written =
-        write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
-    close(fd);
-    if (!written || !move_unless_there(draft, path)) {
-        unlink(draft.c_str());
-        return false;
-    }
-    auto const parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-    int const folder = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool const kept = folder >= 0 && fsync(folder) == 0;
-    if (folder >= 0) {
-        close(folder);
-    }
-    return kept;
-}
-
-Result<RootKeyFile> make_root_key_file(std::filesystem::path const& path, Random& random) {
-    std::string raw = random.bytes(KeyArena::key_bytes);
-    std::string line = std::string(root_prefix) + base64_encode(raw) + '\n';
-    bool const written = write_new_file(path, line);
-    wipe(line);
-    RootKeyFile out;
-    out.keys.push_back(Secret::from(std::move(raw)));
-    out.made = true;
-    if (!written) {
-        return bad_file(path, "cannot be made: is its folder there and writable?");
-    }
-    return out;
-}
-
-// Nothing is read from a file that others could have put there or could read.
-std::optional<std::string_view> fault_of_file(int fd) {
-    struct stat about{};
-    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode) || about.st_nlink != 1) {
-        return "is not a plain file with one name.";
-    }
-    if (about.st_uid != geteuid()) {
-        return "belongs to another user.";
-    }
-    if ((about.st_mode & 0077) != 0) {
-        return "can be read by others: chmod 400 it.";
-    }
-    return std::nullopt;
+Secret const& root_named(std::vector<Secret> const& roots, std::uint32_t id) {
+    return *std::ranges::find(roots, id, id_of_root);
 }
 
 }  // namespace
 
-Result<std::vector<Secret>> parse_root_keys(std::string_view text) {
-    std::vector<Secret> keys;
-    while (!text.empty()) {
-        auto const end = std::min(text.find('\n'), text.size());
-        auto line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (line.ends_with('\r')) {
-            line.remove_suffix(1);
-        }
-        if (line.empty()) {
-            continue;
-        }
-        auto bytes = line.starts_with(root_prefix) ? base64_decode(line.substr(root_prefix.size()))
-                                                   : std::nullopt;
-        if (!bytes || bytes->size() != KeyArena::key_bytes) {
-            return fail(ErrorCode::root_key_invalid,
-                        "A root key is a line of rk1: and the base64 of 32 bytes.");
-        }
-        keys.push_back(Secret::from(std::move(*bytes)));
+void Keyring::add_root(Secret const& root) {
+    auto const id = id_of_root(root);
+    if (!root_of(id)) {
+        roots_.push_back({id, arena_.add(derive_key(root, "bgwrap__")),
+                          arena_.add(derive_key(root, "bgring__"))});
     }
-    if (keys.empty()) {
-        return fail(ErrorCode::root_key_invalid, "There is no root key.");
-    }
-    return keys;
 }
 
-Result<RootKeyFile> load_root_key_file(std::filesystem::path const& path, Random& random) {
-    int const fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) {
-        return make_root_key_file(path, random);
-    }
-    if (fd < 0) {
-        return bad_file(
-            path, errno == ELOOP ? "is a symbolic link, which is refused." : "cannot be read.");
-    }
-    if (auto const fault = fault_of_file(fd)) {
-        close(fd);
-        return bad_file(path, *fault);
-    }
-    std::string text(root_file_bytes_max, '\0');
-    ssize_t const size = read(fd, text.data(), text.size());
-    close(fd);
-    text.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-    RootKeyFile out;
-    auto keys = parse_root_keys(text);
-    wipe(text);
-    if (!keys) {
-        return bad_file(path, "does not hold a root key: " + keys.error().message());
-    }
-    out.keys = std::move(*keys);
-    return out;
+Keyring::Root const* Keyring::root_of(std::uint32_t id) const {
+    auto const found = std::ranges::find(roots_, id, &Root::id);
+    return found == roots_.end() ? nullptr : &*found;
 }
 
-void Keyring::adopt_roots(std::vector<Secret> root_keys) {
-    for (auto const& root : root_keys) {
-        roots_.push_back({id_of_root(root), arena_.add(derive(root, "bgwrap__"))});
-    }
-    Secret const& current = root_keys.front();
-    ring_ = arena_.add(derive(current, "bgring__"));
-    index_ = arena_.add(derive(current, "bgindex_"));
-    api_ = arena_.add(derive(current, "bgapikey"));
-    spool_ = arena_.add(derive(current, "bgspool_"));
-}
-
-KeyRow Keyring::make_key(std::uint32_t id, std::string const& purpose, Time now, Random& random) {
+KeyRow Keyring::make_key(std::uint32_t id, std::string_view purpose, Secret const& key, Time now,
+                         Random& random) const {
     KeyRow row;
     row.id = id;
     row.purpose = purpose;
-    row.state = "active";
+    row.state = key_state::active;
     row.root_id = roots_.front().id;
     row.created_at = now;
-    Secret const key = Secret::from(random.bytes(KeyArena::key_bytes));
-    row.wrapped = seal_record(SealedKind::data_key, key, row.root_id, roots_.front().wrap,
-                              random.bytes(record_nonce_bytes), place_of(row));
-    row.commitment = commitment_of(key, id);
+    wrap_data_key(row, key, roots_.front().wrap, random.bytes(record_nonce_bytes));
     return row;
 }
 
-// The commonest fault first, in words that help: the wrong root key.
-Result<void> Keyring::check_roots(std::vector<KeyRow> const& rows) const {
-    for (auto const& row : rows) {
-        if (row.state == "destroyed" || row.root_id == roots_.front().id) {
-            continue;
-        }
-        if (std::ranges::find(roots_, row.root_id, &Root::id) != roots_.end()) {
-            // Index, API key and spool keys hang on the first root: another first one would quietly
-            // void them all.
-            return fail(ErrorCode::root_key_invalid,
-                        "This data folder is sealed under the root key " + hex_id(row.root_id) +
-                            ": its line must come first.");
-        }
-        return fail(ErrorCode::root_key_invalid, "This data folder needs the root key " +
-                                                     hex_id(row.root_id) + "; given was " +
-                                                     root_ids() + ".");
-    }
-    return {};
-}
-
-Result<void> Keyring::unwrap_all(std::vector<KeyRow> const& rows) {
-    for (auto const& row : rows) {
-        if (row.state == "destroyed") {
-            continue;
-        }
-        auto const key =
-            open_record(SealedKind::data_key, row.wrapped, roots_.front().wrap, place_of(row));
-        if (!key || key->size() != KeyArena::key_bytes ||
-            commitment_of(*key, row.id) != row.commitment) {
-            return fail(ErrorCode::keyring_invalid,
-                        "The key ring was changed: a data key does not open.");
-        }
-        keys_[row.id] = {row.id, row.purpose, row.state, arena_.add(*key)};
-    }
-    return {};
-}
-
-std::string Keyring::ring_mac(std::vector<KeyRow> const& rows, std::string const& version) const {
-    std::string all = std::to_string(rows.size());
-    for (auto const& row : rows) {
-        AssociatedData fields("row");
-        fields.number(row.id)
-            .field(row.purpose)
-            .field(row.state)
-            .number(row.root_id)
-            .field(row.wrapped)
-            .field(row.commitment)
-            .number(static_cast<std::uint64_t>(to_ms(row.created_at)));
-        all += fields.bytes({});
-    }
-    return hex_encode(keyed_hash(ring_, {version, all}, 32));
-}
-
-Result<void> Keyring::load_or_make(StoreTransaction& store, Time now, Random& random) {
-    auto rows = store.list_keys();
-    auto const version = store.get_meta(std::string(meta_version));
-    auto const mac = store.get_meta(std::string(meta_mac));
-    if (!rows || !version || !mac) {
-        return fail(ErrorCode::store_unavailable, "The key ring cannot be read.");
-    }
-    if (rows->empty() && !*version && !*mac) {
-        return make_ring(store, now, random);
-    }
-    std::ranges::sort(*rows, {}, &KeyRow::id);
-    if (auto const known = check_roots(*rows); !known) {
-        return known;
-    }
-    if (!*version || !*mac || ring_mac(*rows, **version) != **mac) {
-        return fail(ErrorCode::keyring_invalid, "The key ring was changed: its seal does not fit.");
-    }
-    return unwrap_all(*rows);
-}
-
-Result<void> Keyring::make_ring(StoreTransaction& store, Time now, Random& random) {
+Result<Keyring::Rows> Keyring::make_ring(StoreTransaction& store, Time now, Random& random) const {
     auto const connections = store.count_by_state();
     if (!connections) {
         return fail(connections.error());
@@ -303,21 +74,117 @@ Result<void> Keyring::make_ring(StoreTransaction& store, Time now, Random& rando
         return fail(ErrorCode::keyring_invalid,
                     "The key ring is gone, and there are connections that it sealed.");
     }
-    std::vector<KeyRow> rows;
+    Rows rows;
     for (auto const purpose : purposes) {
-        rows.push_back(make_key(static_cast<std::uint32_t>(rows.size() + 1), std::string(purpose),
-                                now, random));
-        if (auto const put = store.put_key(rows.back()); !put) {
-            return put;
+        rows.push_back(make_key(next_id(rows), purpose, random_key(random), now, random));
+    }
+    return rows;
+}
+
+// The commonest fault first, in words that help: the wrong root key.
+Result<void> Keyring::check(Rows const& rows, std::optional<std::string> const& version,
+                            std::optional<std::string> const& mac) const {
+    for (auto const& row : rows) {
+        if (!root_of(row.root_id)) {
+            return fail(ErrorCode::root_key_invalid, "This data folder needs the root key " +
+                                                         root_id_text(row.root_id) +
+                                                         "; given was " + root_ids() + ".");
         }
     }
-    if (auto const put = store.put_meta(std::string(meta_version), "1"); !put) {
-        return put;
+    auto const& root = rows.empty() ? roots_.front() : *root_of(rows.front().root_id);
+    if (!version || !mac || ring_mac(rows, *version, root.ring) != *mac) {
+        return fail(ErrorCode::keyring_invalid, "The key ring was changed: its seal does not fit.");
     }
-    if (auto const put = store.put_meta(std::string(meta_mac), ring_mac(rows, "1")); !put) {
-        return put;
+    return {};
+}
+
+// A ring from before these were keys of their own had them derived from its root: what was made
+// with them goes on being good.
+void Keyring::complete(Rows& rows, Secret const& root, Time now, Random& random) const {
+    if (!has(rows, spool_purpose, key_state::active)) {
+        rows.push_back(make_key(next_id(rows), spool_purpose, random_key(random), now, random));
     }
-    return unwrap_all(rows);
+    if (!has(rows, api_purpose, key_state::active)) {
+        rows.push_back(
+            make_key(next_id(rows), api_purpose, derive_key(root, "bgapikey"), now, random));
+    }
+    if (!has(rows, index_purpose, key_state::active)) {
+        rows.push_back(
+            make_key(next_id(rows), index_purpose, derive_key(root, "bgindex_"), now, random));
+    }
+}
+
+Result<Keyring::Rows> Keyring::rewrapped(Rows rows, std::uint32_t to, Random& random) const {
+    for (auto& row : rows) {
+        auto const* const from = root_of(row.root_id);
+        row.root_id = row.state == key_state::destroyed ? to : row.root_id;
+        if (row.root_id == to) {
+            continue;
+        }
+        auto const key = unwrap_data_key(row, from->wrap);
+        if (!key) {
+            return fail(key.error());
+        }
+        row.root_id = to;
+        wrap_data_key(row, *key, root_of(to)->wrap, random.bytes(record_nonce_bytes));
+    }
+    return rows;
+}
+
+Result<void> Keyring::load_or_make(StoreTransaction& store, std::vector<Secret> const& roots,
+                                   Time now, Random& random) {
+    auto rows = store.list_keys();
+    auto const version = store.get_meta(std::string(meta_version));
+    auto const mac = store.get_meta(std::string(meta_mac));
+    if (!rows || !version || !mac) {
+        return fail(ErrorCode::store_unavailable, "The key ring cannot be read.");
+    }
+    std::ranges::sort(*rows, {}, &KeyRow::id);
+    bool const is_new = rows->empty() && !*version && !*mac;
+    if (!is_new) {
+        if (auto const good = check(*rows, *version, *mac); !good) {
+            return good;
+        }
+    }
+    auto const sealed_by = rows->empty() ? roots_.front().id : rows->front().root_id;
+    derived_spool_ = arena_.add(derive_key(root_named(roots, sealed_by), "bgspool_"));
+    auto wanted =
+        is_new ? make_ring(store, now, random) : rewrapped(*rows, roots_.front().id, random);
+    if (!wanted) {
+        return fail(wanted.error());
+    }
+    complete(*wanted, root_named(roots, sealed_by), now, random);
+    if (sealed_by != roots_.front().id || wanted->size() != rows->size()) {
+        if (auto const written = write(store, *wanted); !written) {
+            return written;
+        }
+        failpoint("R8");
+    }
+    return adopt_locked(std::move(*wanted));
+}
+
+Result<void> Keyring::adopt_locked(Rows rows) {
+    std::map<std::uint32_t, DataKey> keys;
+    for (auto const& row : rows) {
+        if (row.state == key_state::destroyed) {
+            continue;
+        }
+        auto const known = keys_.find(row.id);
+        if (known != keys_.end()) {
+            keys[row.id] = {row.id, row.purpose, row.state, known->second.key};
+            continue;
+        }
+        auto const key = unwrap_data_key(row, root_of(row.root_id)->wrap);
+        if (!key) {
+            return fail(key.error());
+        }
+        keys[row.id] = {row.id, row.purpose, row.state, arena_.add(*key)};
+    }
+    auto const current = std::ranges::find(roots_, rows.front().root_id, &Root::id);
+    std::rotate(roots_.begin(), current, current + 1);
+    keys_ = std::move(keys);
+    rows_ = std::move(rows);
+    return {};
 }
 
 Result<std::unique_ptr<Keyring>> Keyring::open(std::vector<Secret> root_keys, Store& store,
@@ -329,42 +196,118 @@ Result<std::unique_ptr<Keyring>> Keyring::open(std::vector<Secret> root_keys, St
     if (auto const opened = ring->arena_.open(lock_required); !opened) {
         return fail(opened.error());
     }
-    ring->adopt_roots(std::move(root_keys));
+    for (auto const& root : root_keys) {
+        ring->add_root(root);
+    }
     StoreJob const job = [&](StoreTransaction& rows) {
-        return ring->load_or_make(rows, now, random);
+        return ring->load_or_make(rows, root_keys, now, random);
     };
     if (auto const done = store.transact_one(job); !done) {
         return fail(done.error());
     }
+    ring->api_ = ring->active(api_purpose)->key;
+    ring->index_ = ring->active(index_purpose)->key;
     return ring;
 }
 
-Keyring::DataKey const* Keyring::active(std::string_view purpose) const {
+std::optional<Keyring::DataKey> Keyring::active(std::string_view purpose) const {
+    std::scoped_lock const lock(mutex_);
     for (auto const& [id, key] : keys_) {
-        if (key.purpose == purpose && key.state == "active") {
-            return &key;
+        if (key.purpose == purpose && key.state == key_state::active) {
+            return key;
         }
     }
-    return nullptr;
+    return std::nullopt;
 }
 
-Keyring::DataKey const* Keyring::find(std::uint32_t id) const {
+std::optional<Keyring::DataKey> Keyring::find(std::uint32_t id) const {
+    std::scoped_lock const lock(mutex_);
     auto const found = keys_.find(id);
-    return found == keys_.end() ? nullptr : &found->second;
+    return found == keys_.end() ? std::nullopt : std::optional(found->second);
 }
 
-Secret Keyring::spool_key() const {
-    return Secret::copy_of({reinterpret_cast<char const*>(spool_), KeyArena::key_bytes});
+SpoolKeys::SpoolKey Keyring::spool_key() const {
+    auto const key = active(spool_purpose);
+    return {key->id, key->key};
+}
+
+std::optional<KeyArena::Key> Keyring::find_spool_key(std::uint32_t id) const {
+    if (id == 0) {
+        return derived_spool_;
+    }
+    auto const found = find(id);
+    return found && found->purpose == spool_purpose ? std::optional(found->key) : std::nullopt;
+}
+
+Keyring::Rows Keyring::rows() const {
+    std::scoped_lock const lock(mutex_);
+    return rows_;
+}
+
+Keyring::Rows Keyring::with_new_keys(Rows rows, Time now, Random& random) const {
+    std::scoped_lock const lock(mutex_);
+    for (auto const purpose : rotating) {
+        if (has(rows, purpose, key_state::pending)) {
+            continue;
+        }
+        rows.push_back(make_key(next_id(rows), purpose, random_key(random), now, random));
+        rows.back().state = key_state::pending;
+    }
+    return rows;
+}
+
+Result<Keyring::Rows> Keyring::with_root(Rows rows, Secret const& root, Random& random) {
+    std::scoped_lock const lock(mutex_);
+    add_root(root);
+    return rewrapped(std::move(rows), id_of_root(root), random);
+}
+
+Result<void> Keyring::write(StoreTransaction& store, Rows const& rows) const {
+    auto const before = store.get_meta(std::string(meta_version));
+    if (!before) {
+        return fail(before.error());
+    }
+    auto const version = std::to_string(*before ? std::stoull(**before) + 1 : 1);
+    for (auto const& row : rows) {
+        if (auto const put = store.put_key(row); !put) {
+            return put;
+        }
+    }
+    if (auto const put = store.put_meta(std::string(meta_version), version); !put) {
+        return put;
+    }
+    auto const* const root = root_of(rows.front().root_id);
+    return store.put_meta(std::string(meta_mac), ring_mac(rows, version, root->ring));
+}
+
+Result<void> Keyring::adopt(Rows rows) {
+    std::scoped_lock const lock(mutex_);
+    return adopt_locked(std::move(rows));
+}
+
+void Keyring::forget_root(std::string const& id) {
+    std::scoped_lock const lock(mutex_);
+    std::erase_if(roots_, [&](Root const& root) { return root_id_text(root.id) == id; });
 }
 
 std::string Keyring::root_id() const {
-    return hex_id(roots_.front().id);
+    std::scoped_lock const lock(mutex_);
+    return root_id_text(roots_.front().id);
+}
+
+std::vector<std::string> Keyring::former_roots() const {
+    std::scoped_lock const lock(mutex_);
+    std::vector<std::string> out;
+    for (std::size_t i = 1; i < roots_.size(); ++i) {
+        out.push_back(root_id_text(roots_[i].id));
+    }
+    return out;
 }
 
 std::string Keyring::root_ids() const {
     std::string out;
     for (auto const& root : roots_) {
-        out += (out.empty() ? "" : ", ") + hex_id(root.id);
+        out += (out.empty() ? "" : ", ") + root_id_text(root.id);
     }
     return out;
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The key hierarchy of security design C.2: a root key, the keys derived from it for one purpose
-// each, and the data keys that it wraps. Key material lives in the key arena. Made once at start,
-// then read only; any thread. Errors: root_key_invalid, keyring_invalid, vault_unknown_key,
-// vault_error.
+// The key ring of security design C.2: data keys, one active for each purpose, wrapped under the
+// root key. What is opened is looked up by id; what is sealed takes the active key, and only inside
+// a store job, so that no seal under a former key can come after the count that retires it. Key
+// material lives in the key arena. Any thread; changes are made by one at a time: rows(), a changed
+// copy, write() inside a store job, adopt() when that is committed. Errors: root_key_invalid,
+// keyring_invalid.
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,24 +20,15 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "vault/key_arena.h"
+#include "vault/spool_keys.h"
 #include "vault/store.h"
 
 namespace brickgate {
 
-// What a root key file holds: lines "rk1:<base64 of 32 bytes>". The first seals and opens; further
-// ones open nothing yet (there is no root rotation) and only let a refusal say that the right key
-// is there but does not come first.
-Result<std::vector<Secret>> parse_root_keys(std::string_view text);
-struct RootKeyFile {
-    std::vector<Secret> keys;
-    bool made = false;  // it is new: tell the person to keep a copy
-};
-// Must be a regular file of ours with mode 0400 or 0600 and one link; made (0400) if it is absent.
-Result<RootKeyFile> load_root_key_file(std::filesystem::path const& path, Random& random);
-
-class Keyring {
+class Keyring final : public SpoolKeys {
  public:
-    // Reads the rows, makes first data keys where there are none, writes the ring's MAC.
+    // Reads the rows, makes first data keys where there are none, writes the ring's MAC. The first
+    // root key seals: where another one of them wrapped the rows, they are wrapped anew (C.6, R8).
     static Result<std::unique_ptr<Keyring>> open(std::vector<Secret> root_keys, Store& store,
                                                  bool lock_required, Time now, Random& random);
 
@@ -43,35 +36,61 @@ class Keyring {
         std::uint32_t id = 0;
         std::string purpose;
         std::string state;
-        KeyArena::Key key;
+        KeyArena::Key key = nullptr;
     };
-    DataKey const* active(std::string_view purpose) const;
-    DataKey const* find(std::uint32_t id) const;
+    std::optional<DataKey> active(std::string_view purpose) const;
+    std::optional<DataKey> find(std::uint32_t id) const;
 
+    // These two never change: what they made, fingerprints and the MACs of API keys and
+    // capabilities, cannot be made anew without what was handed out.
     KeyArena::Key index_key() const { return index_; }
     KeyArena::Key api_key() const { return api_; }
-    Secret spool_key() const;
-    std::string root_id() const;  // hex, to name the key without showing it
+    // Entries with the id 0 are sealed under a key that is derived from the root.
+    SpoolKey spool_key() const override;
+    std::optional<KeyArena::Key> find_spool_key(std::uint32_t id) const override;
+
+    std::string root_id() const;                    // hex, to name the key without showing it
+    std::vector<std::string> former_roots() const;  // given too; no row needs them
+
+    using Rows = std::vector<KeyRow>;  // in the order of their ids
+    Rows rows() const;
+    // A pending key more for each purpose that rotates.
+    Rows with_new_keys(Rows rows, Time now, Random& random) const;
+    // The rows under another root, which is one of ours from now on.
+    Result<Rows> with_root(Rows rows, Secret const& root, Random& random);
+    Result<void> write(StoreTransaction& store, Rows const& rows) const;
+    Result<void> adopt(Rows rows);
+    void forget_root(std::string const& id);  // a former one
 
  private:
     Keyring() = default;
     struct Root {
         std::uint32_t id = 0;
-        KeyArena::Key wrap;
+        KeyArena::Key wrap = nullptr;
+        KeyArena::Key ring = nullptr;
     };
-    void adopt_roots(std::vector<Secret> root_keys);
-    Result<void> load_or_make(StoreTransaction& store, Time now, Random& random);
-    Result<void> make_ring(StoreTransaction& store, Time now, Random& random);
-    Result<void> check_roots(std::vector<KeyRow> const& rows) const;
-    Result<void> unwrap_all(std::vector<KeyRow> const& rows);
-    KeyRow make_key(std::uint32_t id, std::string const& purpose, Time now, Random& random);
-    std::string ring_mac(std::vector<KeyRow> const& rows, std::string const& version) const;
+    Result<void> load_or_make(StoreTransaction& store, std::vector<Secret> const& roots, Time now,
+                              Random& random);
+    Result<Rows> make_ring(StoreTransaction& store, Time now, Random& random) const;
+    Result<void> check(Rows const& rows, std::optional<std::string> const& version,
+                       std::optional<std::string> const& mac) const;
+    void complete(Rows& rows, Secret const& root, Time now, Random& random) const;
+    KeyRow make_key(std::uint32_t id, std::string_view purpose, Secret const& key, Time now,
+                    Random& random) const;
+    Root const* root_of(std::uint32_t id) const;
+    void add_root(Secret const& root);
+    Result<Rows> rewrapped(Rows rows, std::uint32_t to, Random& random) const;
+    Result<void> adopt_locked(Rows rows);
     std::string root_ids() const;
 
+    mutable std::mutex mutex_;  // guards what follows, but for the three derived keys
     KeyArena arena_;
-    std::vector<Root> roots_;
-    KeyArena::Key ring_, index_, api_, spool_;
+    std::vector<Root> roots_;  // the first is the current one
+    Rows rows_;
     std::map<std::uint32_t, DataKey> keys_;
+    KeyArena::Key index_ = nullptr;
+    KeyArena::Key api_ = nullptr;
+    KeyArena::Key derived_spool_ = nullptr;
 };
 
 }  // namespace brickgate

@@ -340,6 +340,31 @@ Result<bool> MemoryTransaction::set_state(ConnectionId const& id, std::uint64_t 
     return true;
 }
 
+Result<std::size_t> MemoryTransaction::quarantine_all(Time now) {
+    std::size_t count = 0;
+    for (auto& [id, row] : rows_.connections) {
+        if (row.state == ConnectionState::active || row.state == ConnectionState::uncertain ||
+            row.state == ConnectionState::host_blocked) {
+            row.state = ConnectionState::quarantined;
+            row.reason = ReauthReason::restored;
+            row.state_since = row.updated_at = now;
+            count += 1;
+        }
+    }
+    return count;
+}
+
+Result<bool> MemoryTransaction::end_quarantine(ConnectionId const& id, Time now) {
+    auto const found = rows_.connections.find(id.value());
+    if (found == rows_.connections.end() || found->second.state != ConnectionState::quarantined) {
+        return false;
+    }
+    found->second.state = ConnectionState::active;
+    found->second.state_since = found->second.updated_at = now;
+    found->second.next_attempt_at.reset();
+    return true;
+}
+
 Result<std::vector<std::pair<std::string, std::uint64_t>>> MemoryTransaction::count_by_state() {
     std::map<std::string, std::uint64_t> counts;
     for (auto const& [id, row] : rows_.connections) {

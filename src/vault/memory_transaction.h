@@ -36,6 +36,8 @@ class MemoryTransaction : public StoreTransaction {
                              Time now) override;
     Result<bool> set_state(ConnectionId const& id, std::uint64_t family, ConnectionState state,
                            ReauthReason reason, Time now) override;
+    Result<std::size_t> quarantine_all(Time now) override;
+    Result<bool> end_quarantine(ConnectionId const& id, Time now) override;
     Result<std::vector<std::pair<std::string, std::uint64_t>>> count_by_state() override;
 
     Result<void> insert_api_key(ApiKeyRow const& row) override;
@@ -52,6 +54,15 @@ class MemoryTransaction : public StoreTransaction {
 
     Result<std::vector<KeyRow>> list_keys() override;
     Result<void> put_key(KeyRow const& row) override;
+    Result<SealedCounts> count_sealed_under(std::uint32_t key_id) override;
+    Result<std::vector<Connection>> connections_sealed_under(std::uint32_t key_id,
+                                                             ConnectionId const& after,
+                                                             std::size_t limit) override;
+    Result<std::vector<LoginRow>> logins_sealed_under(std::uint32_t key_id,
+                                                      std::size_t limit) override;
+    Result<bool> reseal_connection(Connection const& found, Connection const& resealed) override;
+    Result<bool> reseal_login(LoginRow const& found, std::string const& sealed) override;
+    void leave_no_trace() override {}
     Result<std::optional<std::string>> get_meta(std::string const& name) override;
     Result<void> put_meta(std::string const& name, std::string const& value) override;
     Result<void> append_event(EventRow const& row) override;

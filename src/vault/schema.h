@@ -8,7 +8,7 @@
 namespace brickgate {
 
 // Times are milliseconds of Unix time; NULL is "none". Blobs are sealed records.
-inline constexpr std::array<std::string_view, 4> migrations{R"sql(
+inline constexpr std::array<std::string_view, 5> migrations{R"sql(
 CREATE TABLE connection (
   pk INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, registration TEXT NOT NULL,
   subject TEXT NOT NULL, issuer TEXT NOT NULL, workspace TEXT NOT NULL, token_endpoint TEXT NOT NULL,
@@ -71,6 +71,14 @@ ALTER TABLE login ADD COLUMN workspace_id TEXT NOT NULL DEFAULT '';
 DROP INDEX connection_of;
 CREATE UNIQUE INDEX connection_of ON connection (registration, workspace, workspace_id, sub, subject)
   WHERE state <> 'disconnected';
+)sql",
+                                                            // Which data key a record names (C.3).
+                                                            R"sql(
+CREATE INDEX connection_access_key ON connection (substr(sealed_access, 3, 4));
+CREATE INDEX connection_refresh_key ON connection (substr(sealed_refresh, 3, 4));
+CREATE INDEX connection_alternative_key ON connection (substr(sealed_alt_refresh, 3, 4))
+  WHERE length(sealed_alt_refresh) > 0;
+CREATE INDEX login_key ON login (substr(sealed, 3, 4));
 )sql"};
 
 }  // namespace brickgate

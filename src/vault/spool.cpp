@@ -46,14 +46,16 @@ namespace {
 
 struct Written {
     std::uint64_t seq = 0;
+    std::uint32_t key = 0;
+    Time received_at{};
     std::string frame;
 };
 
 class FileSpool final : public Spool {
  public:
-    FileSpool(SpoolOptions options, Secret key, Random& random)
+    FileSpool(SpoolOptions options, SpoolKeys const& keys, Random& random)
         : options_(std::move(options)),
-          key_(std::move(key)),
+          keys_(keys),
           random_(random),
           worker_("spool", queue_max,
                   [this](std::vector<Written> batch) { return write_all(std::move(batch)); }) {
@@ -97,15 +99,11 @@ class FileSpool final : public Spool {
 
     Task<Result<std::uint64_t>> append(std::shared_ptr<Reservation> room, SpoolIdentity identity,
                                        Time received_at, Secret answer) override {
-        spool::AnswerFrame frame{identity, received_at, {}};
-        auto const place = spool::place_of(options_.node, identity, received_at);
-        frame.record = key_.expose([&](std::string_view key) {
-            return seal_record(SealedKind::spool_response, answer, 0,
-                               reinterpret_cast<unsigned char const*>(key.data()),
-                               random_.bytes(record_nonce_bytes), place);
-        });
+        auto const key = keys_.spool_key();
+        auto const frame = spool::seal_answer(key, options_.node, identity, received_at, answer,
+                                              random_.bytes(record_nonce_bytes));
         std::uint64_t const seq = next_seq_.fetch_add(1);
-        Written entry{seq, spool::write_frame(seq, frame)};
+        Written entry{seq, key.id, received_at, spool::write_frame(seq, frame)};
         if (entry.frame.size() > spool::frame_bytes_max) {
             co_return fail(ErrorCode::spool_full, "The answer is too large to keep.");
         }
@@ -138,6 +136,7 @@ class FileSpool final : public Spool {
             auto const& committed_at = entry.second.committed_at;
             return committed_at && now - *committed_at >= options_.keep_after_commit;
         });
+        close_old_front(now);
         drop_empty_segments();
     }
 
@@ -146,10 +145,26 @@ class FileSpool final : public Spool {
         return std::move(unresolved_);
     }
 
+    std::map<std::uint32_t, std::uint64_t> count_by_key() override {
+        std::scoped_lock const lock(ledger_->mutex);
+        std::map<std::uint32_t, std::uint64_t> counts;
+        for (auto const& [segment, keys] : sealed_) {
+            for (auto const& [key, count] : keys) {
+                counts[key] += count;
+            }
+        }
+        return counts;
+    }
+
  private:
     struct Open {
         fs::path segment;
+        Time received_at{};
         std::optional<Time> committed_at;
+    };
+    struct Front {  // of the segment that is written to
+        std::uint32_t key = 0;
+        Time since{};
     };
 
     Result<void> adopt(fs::path path) {
@@ -168,7 +183,7 @@ class FileSpool final : public Spool {
                 {{"file", name}});
         }
         if (segment.damaged > 0) {
-            path = set_aside(path, segment.damaged);
+            spool::keep_copy_of_damaged(path, segment.damaged);
         } else if (!segment.torn) {
             // Nothing is added to it any more: what was promised room is given back, or every
             // restart would cost a whole segment of disk, and of reading at the next one.
@@ -187,40 +202,21 @@ class FileSpool final : public Spool {
         return {};
     }
 
-    // Never deleted by us: an operator may still get a token out of it.
-    static fs::path set_aside(fs::path const& path, std::size_t damaged) {
-        fs::path kept = path;
-        kept.replace_extension(".damaged");
-        std::error_code ec;
-        fs::copy_file(path, kept, fs::copy_options::skip_existing, ec);
-        log(LogLevel::error, "spool_damaged",
-            "A spool segment has entries that are not as they were written; a copy is kept.",
-            {{"file", kept.filename().string()}, {"entries", damaged}});
-        return path;
-    }
-
     void adopt_note(spool::NoteFrame const& note) {
         auto const open = open_.find(note.committed);
         if (open == open_.end()) {
             return;
         }
-        auto const entry = std::ranges::find(unresolved_, note.committed, &SpoolEntry::seq);
-        if (entry == unresolved_.end()) {
-            return;
-        }
         // When it was committed is not written down; that was soon after it came.
-        open->second.committed_at = entry->received_at;
-        unresolved_.erase(entry);
+        open->second.committed_at = open->second.received_at;
+        std::erase_if(unresolved_, [&](auto const& entry) { return entry.seq == note.committed; });
     }
 
     void adopt_answer(spool::Frame const& frame, fs::path const& path) {
         auto const& answer = *frame.answer;
-        auto const place = spool::place_of(options_.node, answer.identity, answer.received_at);
-        auto opened = key_.expose([&](std::string_view key) {
-            return open_record(SealedKind::spool_response, answer.record,
-                               reinterpret_cast<unsigned char const*>(key.data()), place);
-        });
-        open_.emplace(frame.seq, Open{path, std::nullopt});
+        auto opened = spool::open_answer(keys_, options_.node, answer);
+        open_.emplace(frame.seq, Open{path, answer.received_at, std::nullopt});
+        sealed_[path][key_id_of_record(answer.record).value_or(0)] += 1;
         if (!opened) {
             log(LogLevel::error, "spool_sealed",
                 "A spool entry does not open; it is left where it is.",
@@ -254,7 +250,28 @@ class FileSpool final : public Spool {
         auto front = std::move(segments_.front());
         segments_.pop_front();
         old_segments_.push_back(front->path());
+        front_.reset();
         return front;
+    }
+
+    // Not at the price of room that was promised.
+    bool may_close_front() {
+        std::size_t const lost = segments_.front()->room() / spool::frame_bytes_max;
+        while (places() < ledger_->reserved + lost) {
+            if (!add_segment()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    // Or its entries would stay until it is full. Not while it is being synced.
+    void close_old_front(Time now) {
+        bool const old = front_ && (now - front_->since >= options_.keep_after_commit ||
+                                    front_->key != keys_.spool_key().id);
+        if (old && !syncing_ && may_close_front()) {
+            retire_front();
+        }
     }
 
     void drop_empty_segments() {
@@ -264,7 +281,7 @@ class FileSpool final : public Spool {
         }
         std::erase_if(old_segments_, [&](auto const& path) {
             std::error_code ignored;
-            return !needed.contains(path) && (fs::remove(path, ignored), true);
+            return !needed.contains(path) && (fs::remove(path, ignored), sealed_.erase(path), true);
         });
     }
 
@@ -286,6 +303,9 @@ class FileSpool final : public Spool {
     }
 
     Result<void> write_one(Written const& entry) {
+        if (front_ && front_->key != entry.key && may_close_front()) {
+            filled_.push_back(retire_front());
+        }
         while (!segments_.empty() && segments_.front()->room() < entry.frame.size()) {
             filled_.push_back(retire_front());
         }
@@ -297,12 +317,15 @@ class FileSpool final : public Spool {
         if (!segments_.front()->write(entry.frame)) {
             return spool::full("the segment could not be written");
         }
-        open_[entry.seq] = Open{segments_.front()->path(), std::nullopt};
+        auto const& path = segments_.front()->path();
+        open_[entry.seq] = Open{path, entry.received_at, std::nullopt};
+        sealed_[path][entry.key] += 1;
+        front_ = front_.value_or(Front{entry.key, entry.received_at});
         return {};
     }
 
-    // Without the lock, which others take on threads that must not wait for a disk: only this
-    // thread takes segments away.
+    // Without the lock, which others take on threads that must not wait for a disk: nobody else
+    // takes segments away meanwhile.
     std::set<fs::path> sync_all(spool::SegmentFile* front) {
         std::set<fs::path> failed;
         for (auto const& segment : filled_) {
@@ -324,9 +347,11 @@ class FileSpool final : public Spool {
         }
         flush_notes();
         auto* const front = segments_.empty() ? nullptr : segments_.front().get();
+        syncing_ = true;
         lock.unlock();
         auto const failed = sync_all(front);
         lock.lock();
+        syncing_ = false;
         filled_.clear();
         // After a failed sync nothing is known of what reached the disk, and a second sync of the
         // same file may lie: it is never written to again.
@@ -344,13 +369,16 @@ class FileSpool final : public Spool {
     }
 
     SpoolOptions options_;
-    Secret key_;
+    SpoolKeys const& keys_;
     Random& random_;
     std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();  // its mutex guards all below
     std::deque<std::unique_ptr<spool::SegmentFile>> segments_;     // the first is written to
     std::vector<fs::path> old_segments_;
     std::vector<std::unique_ptr<spool::SegmentFile>> filled_;  // by the batch under way, not synced
+    std::optional<Front> front_;                               // nullopt: nothing is in it yet
+    bool syncing_ = false;
     std::map<std::uint64_t, Open> open_;
+    std::map<fs::path, std::map<std::uint32_t, std::uint64_t>> sealed_;  // answers by key
     std::vector<std::uint64_t> notes_;
     std::vector<SpoolEntry> unresolved_;
     std::uint64_t next_segment_ = 1;
@@ -360,8 +388,9 @@ class FileSpool final : public Spool {
 
 }  // namespace
 
-Result<std::unique_ptr<Spool>> open_spool(SpoolOptions options, Secret k_spool, Random& random) {
-    auto spool = std::make_unique<FileSpool>(std::move(options), std::move(k_spool), random);
+Result<std::unique_ptr<Spool>> open_spool(SpoolOptions options, SpoolKeys const& keys,
+                                          Random& random) {
+    auto spool = std::make_unique<FileSpool>(std::move(options), keys, random);
     if (auto const recovered = spool->recover(); !recovered) {
         return fail(recovered.error());
     }

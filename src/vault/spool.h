@@ -2,12 +2,14 @@
 #pragma once
 // The node's own journal of raw token answers, written and synced before anything parses them, so
 // that neither a crash nor a database failure costs a token that reached us (D.3, D.5 T3).
-// Append-only segments, preallocated; entries sealed under k_spool with their identity as
-// associated data. One object per data folder; append() may be called from any executor. Errors:
-// spool_full, store_unavailable, vault_error.
+// Append-only segments, preallocated; entries sealed under the ring's spool key with their identity
+// as associated data. A segment is sealed under one key and closed when the key or its first entry
+// is old, so that nothing stays much longer than it must. One object per data folder; append() may
+// be called from any executor. Errors: spool_full, store_unavailable, vault_error.
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "net/task.h"
+#include "vault/spool_keys.h"
 
 namespace brickgate {
 
@@ -64,10 +67,13 @@ class Spool {
     // Entries found at start that no commit was noted for, oldest first. Call once, before any
     // claim.
     virtual std::vector<SpoolEntry> take_unresolved() = 0;
+    // Answers in the files, by the key that they are sealed under.
+    virtual std::map<std::uint32_t, std::uint64_t> count_by_key() = 0;
 };
 
-// k_spool is 32 bytes. Creates the folder (0700); a torn last entry is cut off, a damaged one is
-// set aside and reported in the log.
-Result<std::unique_ptr<Spool>> open_spool(SpoolOptions options, Secret k_spool, Random& random);
+// Creates the folder (0700); a torn last entry is cut off, a damaged one is set aside and reported
+// in the log. The keys must outlive it.
+Result<std::unique_ptr<Spool>> open_spool(SpoolOptions options, SpoolKeys const& keys,
+                                          Random& random);
 
 }  // namespace brickgate

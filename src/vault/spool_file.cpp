@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/log.h"
+
 namespace brickgate::spool {
 
 namespace {
@@ -92,6 +94,17 @@ Result<std::string> read_whole(fs::path const& path) {
         return invalid(path, "cannot be read to its end.");
     }
     return text;
+}
+
+void keep_copy_of_damaged(std::filesystem::path const& segment, std::size_t entries) {
+    auto kept = segment;
+    kept.replace_extension(".damaged");
+    std::error_code ignored;
+    std::filesystem::copy_file(segment, kept, std::filesystem::copy_options::skip_existing,
+                               ignored);
+    log(LogLevel::error, "spool_damaged",
+        "A spool segment has entries that are not as they were written; a copy is kept.",
+        {{"file", kept.filename().string()}, {"entries", entries}});
 }
 
 Result<std::unique_ptr<SegmentFile>> SegmentFile::make(fs::path path, std::size_t bytes) {

@@ -19,6 +19,8 @@ Result<void> prepare_folder(std::filesystem::path const& folder);
 // Segments in the order they were written.
 Result<std::vector<std::filesystem::path>> list_segments(std::filesystem::path const& folder);
 Result<std::string> read_whole(std::filesystem::path const& path);  // a plain file, no link
+// Never deleted by us: an operator may still get a token out of it.
+void keep_copy_of_damaged(std::filesystem::path const& segment, std::size_t entries);
 
 class SegmentFile {
  public:

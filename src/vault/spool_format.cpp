@@ -151,4 +151,23 @@ AssociatedData place_of(std::string const& node, SpoolIdentity const& identity, 
     return out;
 }
 
+AnswerFrame seal_answer(SpoolKeys::SpoolKey const& key, std::string const& node,
+                        SpoolIdentity const& identity, Time received_at, Secret const& answer,
+                        std::string_view nonce) {
+    return {identity, received_at,
+            seal_record(SealedKind::spool_response, answer, key.id, key.key, nonce,
+                        place_of(node, identity, received_at))};
+}
+
+Result<Secret> open_answer(SpoolKeys const& keys, std::string const& node,
+                           AnswerFrame const& answer) {
+    auto const id = key_id_of_record(answer.record);
+    auto const key = id ? keys.find_spool_key(*id) : std::nullopt;
+    if (!key) {
+        return bad_record();
+    }
+    return open_record(SealedKind::spool_response, answer.record, *key,
+                       place_of(node, answer.identity, answer.received_at));
+}
+
 }  // namespace brickgate::spool

@@ -45,5 +45,10 @@ struct Segment {
 Segment read_segment(std::string_view bytes);
 
 AssociatedData place_of(std::string const& node, SpoolIdentity const& identity, Time received_at);
+AnswerFrame seal_answer(SpoolKeys::SpoolKey const& key, std::string const& node,
+                        SpoolIdentity const& identity, Time received_at, Secret const& answer,
+                        std::string_view nonce);
+Result<Secret> open_answer(SpoolKeys const& keys, std::string const& node,
+                           AnswerFrame const& answer);
 
 }  // namespace brickgate::spool

@@ -64,6 +64,20 @@ Result<void> Database::script(std::string const& sql) {
     return {};
 }
 
+Result<void> Database::copy_to(Database& target) {
+    auto* const copy = sqlite3_backup_init(target.handle_, "main", handle_, "main");
+    if (!copy) {
+        return fail(target.error());
+    }
+    int const stepped = sqlite3_backup_step(copy, -1);
+    sqlite3_backup_finish(copy);
+    if (stepped != SQLITE_DONE) {
+        return fail(Error(ErrorCode::store_unavailable, "The database could not be copied.")
+                        .with_detail(sqlite3_errstr(stepped)));
+    }
+    return target.script("PRAGMA journal_mode=DELETE");
+}
+
 Result<sqlite3_stmt*> Database::prepare(std::string_view sql) {
     if (auto const found = statements_.find(sql); found != statements_.end()) {
         return found->second;

@@ -46,6 +46,8 @@ class Database {
     Database& operator=(Database const&) = delete;
 
     Result<void> script(std::string const& sql);  // constant text only
+    // All of it, as of one moment, into an empty one that is then a single file.
+    Result<void> copy_to(Database& target);
     // A full or broken disk makes SQLite end the whole transaction by itself.
     bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
     // `sql` must be a literal: it is prepared once and kept.

@@ -167,6 +167,20 @@ Result<bool> SqliteTransaction::set_state(ConnectionId const& id, std::uint64_t 
     return any(database_.run(sql, to_string(state), to_string(reason), now, id.value(), family));
 }
 
+Result<std::size_t> SqliteTransaction::quarantine_all(Time now) {
+    return database_.run(
+        "UPDATE connection SET state = 'quarantined', reason = 'restored', state_since = ?1, "
+        "updated_at = ?1 WHERE state IN ('active', 'uncertain', 'host_blocked')",
+        now);
+}
+
+Result<bool> SqliteTransaction::end_quarantine(ConnectionId const& id, Time now) {
+    return any(
+        database_.run("UPDATE connection SET state = 'active', state_since = ?1, updated_at = ?1, "
+                      "next_attempt_at = NULL WHERE id = ?2 AND state = 'quarantined'",
+                      now, id.value()));
+}
+
 Result<std::vector<std::pair<std::string, std::uint64_t>>> SqliteTransaction::count_by_state() {
     std::vector<std::pair<std::string, std::uint64_t>> found;
     auto const done =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vault/sqlite_transaction.h"
 
-#include "vault/sqlite_rows.h"
+#include "vault/sqlite_login_row.h"
 
 namespace brickgate {
 
@@ -13,27 +13,6 @@ using sqlite::Blob;
 using sqlite::ignore_count;
 using sqlite::one;
 using sqlite::Row;
-
-LoginRow read_login(Row& row) {
-    LoginRow login;
-    login.state_hash = row.text();
-    login.cookie_hash = row.text();
-    login.registration = RegistrationId(row.text());
-    login.workspace = row.text();
-    login.issuer = Issuer(row.text());
-    login.token_endpoint = row.text();
-    login.jwks_uri = row.text();
-    login.iss_required = row.integer() != 0;
-    login.redirect_uri = row.text();
-    login.scopes = row.text();
-    login.subject = row.text();
-    login.return_to = row.text();
-    login.sealed = row.text();
-    login.created_at = row.time();
-    login.expires_at = row.time();
-    login.workspace_id = row.text();
-    return login;
-}
 
 }  // namespace
 
@@ -50,14 +29,11 @@ Result<void> SqliteTransaction::insert_login(LoginRow const& row) {
 }
 
 Result<std::optional<LoginRow>> SqliteTransaction::take_login(std::string const& state_hash) {
+    static std::string const sql =
+        "DELETE FROM login WHERE state_hash = ? RETURNING " + login_columns;
     std::optional<LoginRow> found;
-    auto const done = database_.query(
-        "DELETE FROM login WHERE state_hash = ? RETURNING state_hash, cookie_hash, registration, "
-        "workspace, issuer, "
-        "token_endpoint, jwks_uri, iss_required, redirect_uri, scopes, subject, return_to, sealed, "
-        "created_at, "
-        "expires_at, workspace_id",
-        [&](Row& row) { found = read_login(row); }, Blob{state_hash});
+    auto const done =
+        database_.query(sql, [&](Row& row) { found = read_login(row); }, Blob{state_hash});
     return one(done, found);
 }
 

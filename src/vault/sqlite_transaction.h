@@ -12,6 +12,7 @@ class SqliteTransaction final : public StoreTransaction {
     explicit SqliteTransaction(sqlite::Database& database) : database_(database) {}
     bool claimed() const { return claimed_; }  // for the crash tests
     bool saved() const { return saved_; }
+    bool traceless() const { return traceless_; }
 
     Result<void> insert_login(LoginRow const& row) override;
     Result<std::optional<LoginRow>> take_login(std::string const& state_hash) override;
@@ -40,6 +41,8 @@ class SqliteTransaction final : public StoreTransaction {
                              Time now) override;
     Result<bool> set_state(ConnectionId const& id, std::uint64_t family, ConnectionState state,
                            ReauthReason reason, Time now) override;
+    Result<std::size_t> quarantine_all(Time now) override;
+    Result<bool> end_quarantine(ConnectionId const& id, Time now) override;
     Result<std::vector<std::pair<std::string, std::uint64_t>>> count_by_state() override;
 
     Result<void> insert_api_key(ApiKeyRow const& row) override;
@@ -56,6 +59,15 @@ class SqliteTransaction final : public StoreTransaction {
 
     Result<std::vector<KeyRow>> list_keys() override;
     Result<void> put_key(KeyRow const& row) override;
+    Result<SealedCounts> count_sealed_under(std::uint32_t key_id) override;
+    Result<std::vector<Connection>> connections_sealed_under(std::uint32_t key_id,
+                                                             ConnectionId const& after,
+                                                             std::size_t limit) override;
+    Result<std::vector<LoginRow>> logins_sealed_under(std::uint32_t key_id,
+                                                      std::size_t limit) override;
+    Result<bool> reseal_connection(Connection const& found, Connection const& resealed) override;
+    Result<bool> reseal_login(LoginRow const& found, std::string const& sealed) override;
+    void leave_no_trace() override { traceless_ = true; }
     Result<std::optional<std::string>> get_meta(std::string const& name) override;
     Result<void> put_meta(std::string const& name, std::string const& value) override;
     Result<void> append_event(EventRow const& row) override;
@@ -65,6 +77,7 @@ class SqliteTransaction final : public StoreTransaction {
     sqlite::Database& database_;
     bool claimed_ = false;
     bool saved_ = false;
+    bool traceless_ = false;
 };
 
 }  // namespace brickgate

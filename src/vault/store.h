@@ -73,6 +73,15 @@ struct KeyRow {  // C.4
     Time created_at{};
 };
 
+// Records that name one data key, by what they hold.
+struct SealedCounts {
+    std::uint64_t access_tokens = 0;
+    std::uint64_t refresh_tokens = 0;
+    std::uint64_t alternatives = 0;  // refresh tokens kept aside
+    std::uint64_t logins = 0;
+    std::uint64_t all() const { return access_tokens + refresh_tokens + alternatives + logins; }
+};
+
 struct EventRow {           // what happened, told once; the outbox of later
     std::uint64_t seq = 0;  // given by the store
     Time at{};
@@ -204,6 +213,11 @@ class StoreTransaction {
                                      std::string const& last_error, Time now) = 0;
     virtual Result<bool> set_state(ConnectionId const& id, std::uint64_t family,
                                    ConnectionState state, ReauthReason reason, Time now) = 0;
+    // Every connection that could go on by itself, for what it holds may be out of date (D.4).
+    virtual Result<std::size_t> quarantine_all(Time now) = 0;
+    // A quarantine's end: back to active, where the next refresh proves it. The reason stays until
+    // then.
+    virtual Result<bool> end_quarantine(ConnectionId const& id, Time now) = 0;
     virtual Result<std::vector<std::pair<std::string, std::uint64_t>>> count_by_state() = 0;
 
     virtual Result<void> insert_api_key(ApiKeyRow const& row) = 0;
@@ -221,6 +235,18 @@ class StoreTransaction {
 
     virtual Result<std::vector<KeyRow>> list_keys() = 0;
     virtual Result<void> put_key(KeyRow const& row) = 0;  // inserts or replaces
+    virtual Result<SealedCounts> count_sealed_under(std::uint32_t key_id) = 0;
+    // Rows with a record that names the key, in the order of their ids, after the one given.
+    virtual Result<std::vector<Connection>> connections_sealed_under(std::uint32_t key_id,
+                                                                     ConnectionId const& after,
+                                                                     std::size_t limit) = 0;
+    virtual Result<std::vector<LoginRow>> logins_sealed_under(std::uint32_t key_id,
+                                                              std::size_t limit) = 0;
+    // The records of `resealed` in the place of those of `found`, if they are still what was found.
+    virtual Result<bool> reseal_connection(Connection const& found, Connection const& resealed) = 0;
+    virtual Result<bool> reseal_login(LoginRow const& found, std::string const& sealed) = 0;
+    // What this transaction overwrites or deletes is to be in no file once it is committed.
+    virtual void leave_no_trace() = 0;
 
     virtual Result<std::optional<std::string>> get_meta(std::string const& name) = 0;
     virtual Result<void> put_meta(std::string const& name, std::string const& value) = 0;

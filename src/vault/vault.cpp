@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vault/vault.h"
 
-#include "base/encoding.h"
 #include "vault/append_events.h"
 
 namespace brickgate {
@@ -10,18 +9,6 @@ namespace {
 
 constexpr std::string_view token_purpose = "token";
 constexpr std::string_view login_purpose = "login";
-
-RowIdentity identity_of(LoginRow const& row) {
-    return {"login",
-            "secrets",
-            "default",
-            "log_" + hex_encode(row.state_hash.substr(0, 16)),
-            row.registration.value(),
-            row.issuer.value(),
-            row.workspace,
-            0,
-            {}};
-}
 
 // nonce, a line feed, the verifier: neither has one.
 Secret join(LoginSecrets const& secrets) {
@@ -51,14 +38,8 @@ Task<Result<void>> Vault::transact(StoreJob job) {
 }
 
 Task<Result<void>> Vault::begin_login(LoginRow row, LoginSecrets secrets, std::size_t logins_max) {
-    auto sealed =
-        envelope_.seal(login_purpose, SealedKind::pkce_verifier, join(secrets), identity_of(row));
-    if (!sealed) {
-        co_return fail(std::move(sealed.error()));
-    }
-    row.sealed = std::move(*sealed);
-    StoreJob const job = [row = std::move(row),
-                          logins_max](StoreTransaction& store) -> Result<void> {
+    Secret const plain = join(secrets);
+    StoreJob const job = [&](StoreTransaction& store) -> Result<void> {
         auto count = store.count_logins();
         if (!count) {
             return fail(count.error());
@@ -75,6 +56,12 @@ Task<Result<void>> Vault::begin_login(LoginRow row, LoginSecrets secrets, std::s
         if (*count >= logins_max) {
             return fail(ErrorCode::too_many_logins, "Too many sign-ins are under way.");
         }
+        auto sealed =
+            envelope_.seal(login_purpose, SealedKind::pkce_verifier, plain, identity_of(row));
+        if (!sealed) {
+            return fail(std::move(sealed.error()));
+        }
+        row.sealed = std::move(*sealed);
         return store.insert_login(row);
     };
     co_return co_await runner_.run(job);
@@ -205,13 +192,34 @@ Task<Result<bool>> Vault::disconnect(ConnectionId id, std::vector<EventRow> even
             return fail(ended.error());
         }
         changed = *ended;
-        return changed ? append_events(store, events, id.value()) : Result<void>{};
+        if (!changed) {
+            return {};
+        }
+        store.leave_no_trace();
+        return append_events(store, events, id.value());
     };
     auto const ran = co_await runner_.run(job);
     if (!ran) {
         co_return fail(ran.error());
     }
     co_return changed;
+}
+
+Task<Result<bool>> Vault::release(ConnectionId id) {
+    bool released = false;
+    StoreJob const job = [&](StoreTransaction& store) -> Result<void> {
+        auto const done = store.end_quarantine(id, clock_.now());
+        if (!done) {
+            return fail(done.error());
+        }
+        released = *done;
+        return {};
+    };
+    auto const ran = co_await runner_.run(job);
+    if (!ran) {
+        co_return fail(ran.error());
+    }
+    co_return released;
 }
 
 Result<AccessToken> Vault::open_access(Connection const& row) const {

@@ -59,7 +59,9 @@ class Vault {
     // subject replaces the family and keeps the id. `events` get the final id filled in.
     Task<Result<Connection>> connect(Connection wanted, NewTokens tokens,
                                      std::vector<EventRow> events);
+    // Leaves nothing of its tokens in the database's files; the spool's copies go within the hour.
     Task<Result<bool>> disconnect(ConnectionId id, std::vector<EventRow> events);
+    Task<Result<bool>> release(ConnectionId id);  // false: it was not quarantined
 
     struct Claimed {
         Connection row;  // as the claim left it
@@ -94,6 +96,8 @@ class Vault {
     // Seals access and refresh token as of row.generation; without a new refresh token the kept
     // one.
     Result<void> seal_into(Connection& row, TokenSet const& tokens, RefreshToken const* kept);
+    Result<SaveOutcome> save_sealed(StoreTransaction& store, Connection const& row, TokenSave& save,
+                                    TokenSet const& tokens, RefreshToken const* presented);
     Result<void> set_aside(StoreTransaction& store, Connection const& row,
                            ClaimRequest const& request, Error const& why);
     Result<bool> promote(StoreTransaction& store, Fence const& fence);

@@ -64,36 +64,30 @@ Task<Result<Vault::Saved>> Vault::save(Connection row, std::string attempt, NewT
     if (!fresh.tokens.refresh && !presented) {
         co_return fail(ErrorCode::vault_error, "The refresh token to be kept does not open.");
     }
-    Connection next = row;
-    next.generation += 1;
-    next.access_expires_at = fresh.tokens.expires_at;
-    if (auto const sealed = seal_into(next, fresh.tokens, presented); !sealed) {
-        co_return fail(sealed.error());
-    }
     bool const same = !fresh.tokens.refresh ||
                       (presented && fresh.tokens.refresh->secret().ct_equal(presented->secret()));
     std::optional<std::string> scopes;
     if (fresh.tokens.scopes) {
         scopes = fresh.tokens.scopes->to_string();
     }
-    TokenSave const save{row.id,
-                         row.family,
-                         row.generation,
-                         std::move(attempt),
-                         next.sealed_access,
-                         next.sealed_refresh,
-                         next.current_fingerprint,
-                         fresh.tokens.token_type,
-                         std::move(scopes),
-                         fresh.received_at,
-                         fresh.tokens.expires_at,
-                         fresh.refresh_expires_at,
-                         fresh.refresh_due_at,
-                         same,
-                         clock_.now()};
+    TokenSave save{row.id,
+                   row.family,
+                   row.generation,
+                   std::move(attempt),
+                   {},
+                   {},
+                   {},
+                   fresh.tokens.token_type,
+                   std::move(scopes),
+                   fresh.received_at,
+                   fresh.tokens.expires_at,
+                   fresh.refresh_expires_at,
+                   fresh.refresh_due_at,
+                   same,
+                   clock_.now()};
     Saved saved{SaveOutcome::gone, std::nullopt};
     StoreJob const job = [&](StoreTransaction& store) -> Result<void> {
-        auto const outcome = store.save_tokens(save);
+        auto const outcome = save_sealed(store, row, save, fresh.tokens, presented);
         if (!outcome) {
             return fail(outcome.error());
         }
@@ -120,6 +114,21 @@ Task<Result<Vault::Saved>> Vault::save(Connection row, std::string attempt, NewT
         co_return fail(ran.error());
     }
     co_return std::move(saved);
+}
+
+Result<SaveOutcome> Vault::save_sealed(StoreTransaction& store, Connection const& row,
+                                       TokenSave& save, TokenSet const& tokens,
+                                       RefreshToken const* presented) {
+    Connection next = row;
+    next.generation += 1;
+    next.access_expires_at = tokens.expires_at;
+    if (auto const sealed = seal_into(next, tokens, presented); !sealed) {
+        return fail(sealed.error());
+    }
+    save.sealed_access = next.sealed_access;
+    save.sealed_refresh = next.sealed_refresh;
+    save.fingerprint = next.current_fingerprint;
+    return store.save_tokens(save);
 }
 
 Result<void> Vault::keep_as_alternative(StoreTransaction& store, Connection const& row,

@@ -12,10 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-unsigned char const* bytes_of(std::string_view key) {
-    return reinterpret_cast<unsigned char const*>(key.data());
-}
-
 }  // namespace
 
 std::string Disk::tear(std::string bytes) {
@@ -41,12 +37,12 @@ void Disk::power_cut() {
     synced_ += tear(std::exchange(pending_, {}));
 }
 
-SimSpool::SimSpool(Disk& disk, std::string node, Secret key, std::shared_ptr<Process> process,
-                   Random& random, Faults& faults, Dice& dice, Break broken, Tell tell,
-                   std::function<void()> at_door)
+SimSpool::SimSpool(Disk& disk, std::string node, SpoolKeys const& keys,
+                   std::shared_ptr<Process> process, Random& random, Faults& faults, Dice& dice,
+                   Break broken, Tell tell, std::function<void()> at_door)
     : disk_(disk),
       node_(std::move(node)),
-      key_(std::move(key)),
+      keys_(keys),
       process_(std::move(process)),
       random_(random),
       faults_(faults),
@@ -69,10 +65,7 @@ void SimSpool::read() {
                 continue;
             }
             auto const& answer = *frame.answer;
-            auto const place = spool::place_of(node_, answer.identity, answer.received_at);
-            auto opened = key_.expose([&](std::string_view key) {
-                return open_record(SealedKind::spool_response, answer.record, bytes_of(key), place);
-            });
+            auto opened = spool::open_answer(keys_, node_, answer);
             if (opened) {
                 unresolved_.push_back(
                     {frame.seq, answer.identity, answer.received_at, std::move(*opened)});
@@ -108,12 +101,8 @@ Task<Result<std::uint64_t>> SimSpool::append(std::shared_ptr<Reservation>, Spool
     std::string const plain =
         answer.expose([](std::string_view text) { return std::string(text); });
     tell_.writing(plain);
-    spool::AnswerFrame frame{identity, received_at, {}};
-    auto const place = spool::place_of(node_, identity, received_at);
-    frame.record = key_.expose([&](std::string_view key) {
-        return seal_record(SealedKind::spool_response, answer, 0, bytes_of(key),
-                           random_.bytes(record_nonce_bytes), place);
-    });
+    auto const frame = spool::seal_answer(keys_.spool_key(), node_, identity, received_at, answer,
+                                          random_.bytes(record_nonce_bytes));
     disk_.write(spool::write_frame(seq, frame));
     if (has(broken_, Break::lazy_sync)) {
         tell_.durable(plain);

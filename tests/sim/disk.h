@@ -43,7 +43,7 @@ class SimSpool final : public Spool {
         std::function<void(std::string_view answer)> durable;
         std::function<void(std::string_view answer)> failed;
     };
-    SimSpool(Disk& disk, std::string node, Secret key, std::shared_ptr<Process> process,
+    SimSpool(Disk& disk, std::string node, SpoolKeys const& keys, std::shared_ptr<Process> process,
              Random& random, Faults& faults, Dice& dice, Break broken, Tell tell,
              std::function<void()> at_door);
 
@@ -53,13 +53,14 @@ class SimSpool final : public Spool {
     void committed(std::uint64_t seq, Time now) override;
     void trim(Time now) override;
     std::vector<SpoolEntry> take_unresolved() override { return std::move(unresolved_); }
+    std::map<std::uint32_t, std::uint64_t> count_by_key() override { return {}; }
     std::vector<std::string> refresh_tokens() const;  // in what is unresolved
 
  private:
     void read();
     Disk& disk_;
     std::string node_;
-    Secret key_;
+    SpoolKeys const& keys_;
     std::shared_ptr<Process> process_;
     Random& random_;
     Faults& faults_;

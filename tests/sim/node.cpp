@@ -30,8 +30,8 @@ Node::Life::Life(World& world, std::string const& node, std::string boot, Disk& 
       envelope(*world.keyring, random),
       runner(world.store, process, world.faults, world.dice, at_door),
       vault(runner, envelope, world.clock, random),
-      spool(disk, node, world.keyring->spool_key(), process, random, world.faults, world.dice,
-            world.broken, std::move(tell), at_door),
+      spool(disk, node, *world.keyring, process, random, world.faults, world.dice, world.broken,
+            std::move(tell), at_door),
       http(world, node, process, at_door),
       policy(policy_of(world.broken)),
       discovery(http, world.clock),
@@ -181,8 +181,8 @@ void Node::end(bool power_cut) {
         disk_.process_killed();
     }
     // What the next life is going to find, read by its own means.
-    SimSpool const left(disk_, name_, world_.keyring->spool_key(), nullptr, world_.random,
-                        world_.faults, world_.dice, world_.broken, {}, {});
+    SimSpool const left(disk_, name_, *world_.keyring, nullptr, world_.random, world_.faults,
+                        world_.dice, world_.broken, {}, {});
     world_.judge.died(*life->process, left.refresh_tokens());
     world_.agenda.after(world_.dice.between(1s, 90s), [this] {
         if (!life_) {

@@ -52,6 +52,8 @@ class FakeSpool final : public Spool {
         return out;
     }
 
+    std::map<std::uint32_t, std::uint64_t> count_by_key() override { return {}; }
+
     std::vector<Kept> kept;
     std::set<std::uint64_t> settled;
     bool full = false;

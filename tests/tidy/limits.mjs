@@ -44,8 +44,7 @@ export const banned = [
 // Files that may look inside a Secret, and what for.
 export const exposers = [
   'src/app/gateway.cpp',            // the demo's own API key
-  'src/app/gateway_open.cpp',       // the root key
-  'src/app/validate_config.cpp',    // is the root key one?
+  'src/app/root_source.cpp',        // the root key
   'src/oauth/types.h',              // the token types' own door
   'src/oauth/authorization.h',      // ValidatedCode's own door
   'src/oauth/client_auth.cpp',      // the client secret into a request
@@ -68,9 +67,11 @@ export const exposers = [
   'src/vault/api_keys.cpp',
   'src/vault/capabilities.cpp',
   'src/vault/key_arena.cpp',
-  'src/vault/keyring.cpp',
+  'src/vault/backup.cpp',           // the root key, where it is asked for
+  'src/vault/data_key.cpp',
+  'src/vault/passphrase_root.cpp',
   'src/vault/record.cpp',
-  'src/vault/spool.cpp',
+  'src/vault/root_key.cpp',
   'src/vault/spooled_answer.cpp',
   'src/vault/vault.cpp',
   'src/server/api.cpp',             // where a caller is given its token

@@ -247,7 +247,7 @@ TEST(RecoverFromDisk, an_answer_survives_the_run_that_received_it) {
     World world;
     world.expect_discovery();
     {
-        auto journal = open_spool(options, world.keyring->spool_key(), world.random);
+        auto journal = open_spool(options, *world.keyring, world.random);
         ASSERT_TRUE(journal);
         Login login({world.registrations, *world.vault, **journal, world.http, world.discovery,
                      world.clock, world.random, world.return_to_allowed, 100,
@@ -269,7 +269,7 @@ TEST(RecoverFromDisk, an_answer_survives_the_run_that_received_it) {
                       ErrorCode::store_unavailable);
     }
     world.store.fail_commits(0);
-    auto journal = open_spool(options, world.keyring->spool_key(), world.random);
+    auto journal = open_spool(options, *world.keyring, world.random);
     ASSERT_TRUE(journal);
     Login login({world.registrations, *world.vault, **journal, world.http, world.discovery,
                  world.clock, world.random, world.return_to_allowed, 100,

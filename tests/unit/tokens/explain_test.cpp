@@ -2,6 +2,7 @@
 // What a person is told about a connection: never without a remedy where somebody must act.
 #include "tokens/explain.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace brickgate {
@@ -56,6 +57,15 @@ TEST(Explain, each_reason_of_a_sign_in_has_words_of_its_own) {
         EXPECT_NE(said, before);
         before = said;
     }
+}
+
+TEST(Explain, T74_what_a_backup_holds_back_can_be_released_and_what_a_newer_version_wrote_cannot) {
+    auto row = row_in(ConnectionState::quarantined);
+    row.reason = ReauthReason::restored;
+    EXPECT_THAT(explain(row, std::nullopt, now).remedy,
+                ::testing::HasSubstr("connections release"));
+    row.reason = ReauthReason::none;
+    EXPECT_THAT(explain(row, std::nullopt, now).detail, ::testing::HasSubstr("newer version"));
 }
 
 TEST(Explain, D4_a_certificate_is_the_operators_business_and_an_access_list_the_customers) {

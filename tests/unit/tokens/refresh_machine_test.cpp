@@ -245,6 +245,14 @@ TEST_F(Conversation, clocks_that_ran_out_are_named) {
               ReauthReason::session_ended);
 }
 
+TEST_F(Conversation, T74_what_came_from_a_backup_and_is_refused_says_so) {
+    row_.reason = ReauthReason::restored;  // it was released, and this is the first refresh
+    row_.session_ends_at = wall_ - 1s;
+    reach_parse(2);
+    EXPECT_EQ(expect<Fail>(when(Parsed{AnswerClass::grant_dead, ErrorCode::invalid_grant})).reason,
+              ReauthReason::restored);
+}
+
 TEST_F(Conversation, a_failure_that_was_fenced_out_reads_again) {
     reach_parse();
     when(Parsed{AnswerClass::grant_dead, ErrorCode::invalid_grant});

@@ -54,7 +54,7 @@ class EnvelopeTest : public ::testing::Test {
 TEST_F(EnvelopeTest, T71_a_record_opens_in_its_own_place_only) {
     std::vector<AssociatedData> places;
     std::vector<std::string> records;
-    auto const* const key = keyring_->active("token");
+    auto const key = keyring_->active("token");
     for (std::uint64_t i = 0; places.size() < 1000; ++i) {
         auto const connection = row(i);
         for (auto const* column : {"cur_access", "cur_refresh", "alt_refresh"}) {

@@ -91,6 +91,17 @@ SpoolIdentity identity_of(std::string const& name) {
     return {SpoolKind::refresh, "con_" + name, 3, 7, "try-" + name};
 }
 
+struct TestKeys final : SpoolKeys {
+    SpoolKey spool_key() const override {
+        return {id, reinterpret_cast<unsigned char const*>(bytes.data())};
+    }
+    std::optional<KeyArena::Key> find_spool_key(std::uint32_t) const override {
+        return spool_key().key;
+    }
+    std::string bytes = std::string(32, 'k');
+    std::uint32_t id = 3;
+};
+
 class SpoolTest : public ::testing::Test {
  protected:
     SpoolTest() { reopen(); }
@@ -102,8 +113,8 @@ class SpoolTest : public ::testing::Test {
         spool_ = std::move(*opened);
     }
     Result<std::unique_ptr<Spool>> open(char key = 'k', std::string const& node = "node_a") {
-        return open_spool({folder_ / "spool", node, small_segment},
-                          Secret::copy_of(std::string(32, key)), random_);
+        keys_.bytes = std::string(32, key);
+        return open_spool({folder_ / "spool", node, small_segment}, keys_, random_);
     }
     Task<Result<std::uint64_t>> append_task(std::string name, std::string answer) {
         auto room = spool_->reserve();
@@ -146,6 +157,7 @@ class SpoolTest : public ::testing::Test {
 
     TempFolder folder_;
     SeededRandom random_;
+    TestKeys keys_;
     std::unique_ptr<Spool> spool_;
 };
 
@@ -298,10 +310,60 @@ TEST_F(SpoolTest, segments_go_when_all_in_them_is_settled_for_a_while) {
     spool_->trim(now + std::chrono::minutes(15));
     EXPECT_LT(files().size(), before);
     reopen();
-    EXPECT_THAT(unresolved(), ::testing::ElementsAre("3=" + large));
-    spool_->committed(seqs[3], now);
+    // A neighbour whose note is gone is told again: the database knows it.
+    EXPECT_THAT(unresolved(), ::testing::Contains("3=" + large));
+    for (auto const seq : seqs) {
+        spool_->committed(seq, now);
+    }
     spool_->trim(now + std::chrono::hours(1));
     EXPECT_THAT(files(), ::testing::IsEmpty());
+}
+
+// Or a quiet gateway would keep a deleted connection's answers for weeks.
+TEST_F(SpoolTest, a_segment_with_room_goes_too_when_it_is_old) {
+    auto const first = append("1");
+    spool_->committed(*first, now);
+    auto const open_answer = append("2");
+    spool_->trim(now + std::chrono::minutes(15));
+    EXPECT_EQ(files().size(), 1U) << "the second is not in the database yet";
+    auto const third = append("3");
+    EXPECT_EQ(files().size(), 2U) << "what is new goes elsewhere";
+    spool_->committed(*open_answer, now + std::chrono::minutes(20));
+    spool_->trim(now + std::chrono::minutes(35));
+    EXPECT_EQ(files().size(), 1U);
+    reopen();
+    EXPECT_THAT(unresolved(), ::testing::ElementsAre("3=answer"));
+    spool_->committed(*third, now);
+    spool_->trim(now + std::chrono::hours(1));
+    EXPECT_THAT(files(), ::testing::IsEmpty());
+}
+
+TEST_F(SpoolTest, room_that_was_promised_outlives_the_segment_it_was_in) {
+    auto const first = append("1");
+    spool_->committed(*first, now);
+    auto room = spool_->reserve();
+    ASSERT_TRUE(room);
+    spool_->trim(now + std::chrono::minutes(15));
+    EXPECT_EQ(files().size(), 1U) << "another stands ready for it";
+    EXPECT_TRUE(run_task(
+        spool_->append(std::move(*room), identity_of("2"), now, Secret::copy_of("answer"))));
+}
+
+TEST_F(SpoolTest, answers_are_counted_by_key_and_a_new_key_begins_a_new_segment) {
+    using Counts = std::map<std::uint32_t, std::uint64_t>;
+    ASSERT_TRUE(append("1"));
+    auto const second = append("2");
+    EXPECT_EQ(spool_->count_by_key(), (Counts{{3, 2}}));
+    keys_.id = 8;
+    ASSERT_TRUE(append("3"));
+    EXPECT_EQ(spool_->count_by_key(), (Counts{{3, 2}, {8, 1}}));
+    EXPECT_EQ(files().size(), 2U);
+    reopen();
+    EXPECT_EQ(spool_->count_by_key(), (Counts{{3, 2}, {8, 1}}));
+    spool_->committed(*second - 1, now);
+    spool_->committed(*second, now);
+    spool_->trim(now + std::chrono::minutes(15));
+    EXPECT_EQ(spool_->count_by_key(), (Counts{{8, 1}}));
 }
 
 TEST_F(SpoolTest, a_restart_keeps_what_was_committed_just_now) {
@@ -367,7 +429,7 @@ TEST_F(SpoolTest, a_disk_that_does_not_confirm_is_not_believed) {
     spool_->committed(*first, now);
     spool_->committed(*again, now);
     spool_->trim(now + std::chrono::minutes(15));
-    EXPECT_EQ(files().size(), 1U) << "and nothing holds on to it";
+    EXPECT_THAT(files(), ::testing::IsEmpty()) << "and nothing holds on to it";
 }
 
 Task<void> append_and_count(Task<Result<std::uint64_t>> append, int& kept) {
@@ -442,8 +504,7 @@ class SpoolChild : public SpoolTest {
         if (!path) {
             GTEST_SKIP() << "is run by another test";
         }
-        auto opened = open_spool({path, "node_a", small_segment},
-                                 Secret::copy_of(std::string(32, 'k')), random_);
+        auto opened = open_spool({path, "node_a", small_segment}, keys_, random_);
         ASSERT_TRUE(opened);
         spool_ = std::move(*opened);
     }

@@ -199,9 +199,11 @@ class StoreConformance : public ::testing::Test {
 }  // namespace brickgate::testing
 
 #include "unit/vault/store_conformance_claims.h"
+#include "unit/vault/store_conformance_keys.h"
 #include "unit/vault/store_conformance_rows.h"
 
 // Use in each store's test file, once.
 #define BRICKGATE_STORE_CONFORMANCE(Backend)                                       \
     INSTANTIATE_TYPED_TEST_SUITE_P(Backend, StoreRows, ::testing::Types<Backend>); \
+    INSTANTIATE_TYPED_TEST_SUITE_P(Backend, StoreKeys, ::testing::Types<Backend>); \
     INSTANTIATE_TYPED_TEST_SUITE_P(Backend, StoreClaims, ::testing::Types<Backend>)
