@@ -16,7 +16,7 @@ test('the table is what the dotenv package reads', () => {
 test('the program reads its .env in the folder it is called from', async () => {
   const cwd = temporaryFolder();
   const text = 'export BRICKGATE_APP_NAME: "Acme #1" # ours\nCLIENT_ID=abc#old\nOTHER=1\n';
-  writeFileSync(join(cwd, '.env'), text);
+  writeFileSync(join(cwd, '.env'), text, { mode: 0o600 });
   const run = await command(['config', '--json'], { cwd });
   assert.equal(run.code, 0, run.err);
   const setting = (name) => JSON.parse(run.out)[name];

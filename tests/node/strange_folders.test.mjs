@@ -30,8 +30,8 @@ function withTheirToken(socket, request) {
 async function inHostileFolder(args) {
   const cwd = temporaryFolder();
   const theirs = await falseGateway(join(cwd, 'theirs'), withTheirToken);
-  writeFileSync(join(cwd, '.env'), `BRICKGATE_DATA_DIR=${join(cwd, 'theirs')}\nBRICKGATE_TLS_PROXY=http://127.0.0.1:9\n`);
-  writeFileSync(join(cwd, 'brickgate.toml'), `[data]\ndir = "${join(cwd, 'theirs')}"\n[tls]\nproxy = "http://127.0.0.1:9"\n`);
+  writeFileSync(join(cwd, '.env'), `BRICKGATE_DATA_DIR=${join(cwd, 'theirs')}\nBRICKGATE_TLS_PROXY=http://127.0.0.1:9\n`, { mode: 0o600 });
+  writeFileSync(join(cwd, 'brickgate.toml'), `[data]\ndir = "${join(cwd, 'theirs')}"\n[tls]\nproxy = "http://127.0.0.1:9"\n`, { mode: 0o600 });
   const run = await command(args, { cwd, env: { XDG_STATE_HOME: join(cwd, 'own') } });
   theirs.stop();
   return { ...run, heard: theirs.heard };
