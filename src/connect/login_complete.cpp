@@ -145,7 +145,9 @@ Task<Result<Connection>> Login::keep(Connection wanted, TokenSet tokens, Time re
                                      Run run) {
     Milliseconds wait = store_wait_first;
     for (int tries = 1;; ++tries) {
-        auto kept = co_await keep_once(wanted, tokens, received_at, run);
+        // The first try may be done though its success was not heard of, and what it stored may
+        // have been refreshed since: from then on this is a replay like any other.
+        auto kept = co_await keep_once(wanted, tokens, received_at, tries == 1 ? run : Run::replay);
         bool const again = !kept && kept.error().code() == ErrorCode::store_unavailable;
         if (!again || tries == store_tries) {
             co_return kept;

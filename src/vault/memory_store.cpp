@@ -19,13 +19,15 @@ std::vector<Result<void>> MemoryStore::transact(std::span<StoreJob const> jobs) 
             rows = std::move(attempt);
         }
     }
+    Result<void> const lost = fail(ErrorCode::store_unavailable, "The database does not answer.");
     if (failing_ > 0) {
         failing_ -= 1;
-        Result<void> const lost =
-            fail(ErrorCode::store_unavailable, "The database does not answer.");
         return std::vector<Result<void>>(jobs.size(), lost);
     }
     rows_ = std::move(rows);
+    if (unheard_ > 0 && --unheard_ == 0) {
+        return std::vector<Result<void>>(jobs.size(), lost);
+    }
     return results;
 }
 

@@ -28,11 +28,14 @@ class MemoryStore final : public Store {
 
     // The next commits fail as on a broken disk: nothing of them is kept.
     void fail_commits(std::size_t count) { failing_ = count; }
+    // The nth commit from now on is kept, and its success is not heard of.
+    void lose_success_of(std::size_t nth) { unheard_ = nth; }
     MemoryRows& rows() { return rows_; }  // for tests that look or tamper
 
  private:
     MemoryRows rows_;
     std::size_t failing_ = 0;
+    std::size_t unheard_ = 0;
 };
 
 }  // namespace brickgate

@@ -164,6 +164,23 @@ TEST_F(Recover, a_database_that_is_away_for_a_moment_costs_nothing) {
     EXPECT_TRUE(spool.take_unresolved().empty());
 }
 
+// Stored twice, the sign-in's own refresh token would take the place of one that a refresh has
+// brought in between, and be presented again.
+TEST_F(Recover, a_commit_whose_success_was_not_heard_of_is_not_made_twice) {
+    expect_discovery();
+    Jar jar;
+    auto const attempt = visit_auth(jar);
+    expect_good_tokens(attempt);
+    expect_keys();
+    spool.on_append = [&] { store.lose_success_of(2); };  // after the look for an older one
+    auto const outcome = callback(jar, attempt.answer());
+    ASSERT_TRUE(outcome) << outcome.error().error.name();
+    EXPECT_EQ(connections(), 1U);
+    EXPECT_EQ(outcome->connection.family, 1U);
+    EXPECT_EQ(outcome->connection.generation, 1U);
+    EXPECT_EQ(event_types(), std::vector<std::string>{"connection.connected"});
+}
+
 TEST_F(Recover, a_database_that_stays_away_leaves_the_answer_in_the_spool_for_the_next_start) {
     expect_discovery();
     Jar jar;
