@@ -11,7 +11,9 @@ using namespace std::chrono_literals;
 constexpr Milliseconds scan_at_least_every = 60s;
 constexpr Milliseconds scan_at_most_every = 1s;  // as the product's own loop
 constexpr Milliseconds stop_grace = 25s;
-constexpr double at_each_door = 0.15;
+// Of what strikes at a door, since there are so many of them.
+constexpr double freezes = 0.1;
+constexpr double crashes = 0.35;
 
 RefreshPolicy policy_of(Break broken) {
     RefreshPolicy policy;
@@ -58,11 +60,11 @@ void Node::at_door() {
     if (!life_ || !life_->process->alive()) {
         return;
     }
-    if (faults.strikes(Fault::frozen, at_each_door)) {
+    if (faults.strikes(Fault::frozen, freezes)) {
         world_.note("frozen", name_);
         life_->process->freeze(world_.dice.between(1s, 60s));
     }
-    if (!faults.strikes(Fault::crash_at_door, at_each_door)) {
+    if (!faults.strikes(Fault::crash_at_door, crashes)) {
         return;
     }
     world_.agenda.after(world_.dice.between(0ms, 30ms), [this, life = std::weak_ptr<Life>(life_)] {

