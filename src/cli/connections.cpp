@@ -104,7 +104,7 @@ int list(Admin& admin, ConnectionsOptions const& options, bool as_json) {
 int release(Admin& admin, ConnectionsOptions const& options, bool as_json) {
     std::vector<std::string> ids{options.id};
     if (options.all) {
-        auto const held = all_connections(admin, {{"status", "quarantined"}});
+        auto const held = all_items(admin, "/v1/connections", {{"status", "quarantined"}});
         if (!held) {
             return complain(held.error());
         }
