@@ -477,7 +477,7 @@ TEST_F(InFolder, T68_a_file_that_others_may_write_is_refused_and_not_passed_over
     std::filesystem::create_directories("of-the-user/brickgate");
     for (std::string const name :
          {".env", "brickgate.toml", "of-the-user/brickgate/brickgate.toml"}) {
-        for (mode_t const mode : {0620, 0602, 0666}) {
+        for (mode_t const mode : {mode_t{0620}, mode_t{0602}, mode_t{0666}}) {
             write(name, "", mode);
             auto const sources = read_sources({}, {}, warnings_);
             ASSERT_FALSE(sources) << name;
