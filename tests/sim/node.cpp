@@ -12,8 +12,8 @@ constexpr Milliseconds scan_at_least_every = 60s;
 constexpr Milliseconds scan_at_most_every = 1s;  // as the product's own loop
 constexpr Milliseconds stop_grace = 25s;
 // Of what strikes at a door, since there are so many of them.
-constexpr double freezes = 0.1;
-constexpr double crashes = 0.35;
+constexpr double freeze_chance = 0.1;
+constexpr double crash_chance = 0.35;
 
 RefreshPolicy policy_of(Break broken) {
     RefreshPolicy policy;
@@ -60,11 +60,11 @@ void Node::at_door() {
     if (!life_ || !life_->process->alive()) {
         return;
     }
-    if (faults.strikes(Fault::frozen, freezes)) {
+    if (faults.strikes(Fault::frozen, freeze_chance)) {
         world_.note("frozen", name_);
         life_->process->freeze(world_.dice.between(1s, 60s));
     }
-    if (!faults.strikes(Fault::crash_at_door, crashes)) {
+    if (!faults.strikes(Fault::crash_at_door, crash_chance)) {
         return;
     }
     world_.agenda.after(world_.dice.between(0ms, 30ms), [this, life = std::weak_ptr<Life>(life_)] {
