@@ -95,17 +95,22 @@ Task<Result<std::uint64_t>> SimSpool::append(std::shared_ptr<Reservation>, Spool
         co_await process_->pause(0ms);  // throws: the dead write nothing
     }
     std::uint64_t const seq = next_seq_++;
-    if (has(broken_, Break::no_spool)) {
-        co_return seq;
-    }
     std::string const plain =
         answer.expose([](std::string_view text) { return std::string(text); });
     tell_.writing(plain);
+    if (has(broken_, Break::no_spool)) {
+        tell_.durable(plain);  // as whoever asked believes
+        at_door_();
+        co_await process_->pause(dice_.between(0ms, 20ms));
+        co_return seq;
+    }
     auto const frame = spool::seal_answer(keys_.spool_key(), node_, identity, received_at, answer,
                                           random_.bytes(record_nonce_bytes));
     disk_.write(spool::write_frame(seq, frame));
     if (has(broken_, Break::lazy_sync)) {
         tell_.durable(plain);
+        at_door_();
+        co_await process_->pause(dice_.between(0ms, 20ms));
         co_return seq;
     }
     at_door_();

@@ -105,7 +105,8 @@ ConfigValues on_free_port() {
         testing::ScriptedServer const server([](int, int) {});
         port = port_of_server(server);
     }
-    return {{"server.listen", "127.0.0.1:" + std::to_string(port)}};
+    return {{"server.listen", "127.0.0.1:" + std::to_string(port)},
+            {"databricks.client_id", "app"}};
 }
 
 std::uint16_t port_in(std::string const& address) {

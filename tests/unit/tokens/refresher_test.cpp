@@ -262,9 +262,8 @@ TEST_F(Refreshing, a_bad_record_is_told_as_such) {
 }
 
 TEST_F(Refreshing, a_bad_token_endpoint_does_not_hold_the_probe_of_its_host) {
-    auto const bad = connect("bad");
+    auto const bad = connect("bad", host_a, 1h, "reg_1", "https://evil.example/token");
     auto const good = connect("good");
-    store.rows().connections.at(bad.id.value()).token_endpoint = "https://evil.example/token";
     http.answer = [](auto const&) {
         return broken(ErrorCode::upstream_unreachable, Sent::not_sent);
     };

@@ -171,13 +171,14 @@ class RefreshWorld : public ::testing::Test {
         return out;
     }
     Connection connect(std::string const& subject, std::string const& host = host_a,
-                       Milliseconds life = 1h, std::string const& registered = "reg_1") {
+                       Milliseconds life = 1h, std::string const& registered = "reg_1",
+                       std::string const& endpoint = {}) {
         Connection row;
         row.registration = RegistrationId(registered);
         row.subject = subject;
         row.issuer = Issuer(host + "/oidc");
         row.workspace = host;
-        row.token_endpoint = host + "/oidc/v1/token";
+        row.token_endpoint = endpoint.empty() ? host + "/oidc/v1/token" : endpoint;
         row.principal = {"ada", "ada@example.com", "Ada"};
         row.scopes = Scopes{"all-apis", "offline_access"};
         return run_task(vault->connect(std::move(row), tokens(subject, life), {})).value();
