@@ -77,7 +77,7 @@ test('what was restored is held back: no token, and not one refresh', async () =
   assert.equal(refused.body.error.code, 'quarantined');
   assert.equal((await restored.api('POST', `/v1/connections/${id}/refresh`)).body.error.code, 'quarantined');
   const said = await restored.cli('connections', 'explain', id);
-  assert.match(said.out, /restored backup[^]*Who must act: gateway_operator[^]*connections release/);
+  assert.match(said.out, /restored backup[^]*Who must act: whoever runs this gateway[^]*connections release/);
   assert.equal((await world.sandbox.refreshes()).length, calls);
   assert.ok(restored.process.log.find((line) => line.event === 'restored' && line.connections === 4));
 });
