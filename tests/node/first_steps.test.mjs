@@ -119,7 +119,7 @@ test('a host of this machine is plain http, said or not', async () => {
 test('wrong words are answered in one form, with what there is instead', async () => {
   for (const [words, said] of [
     [['connections', 'ls'], /^brickgate: there is no command 'connections ls'\. brickgate connections --help lists them\.$/],
-    [['connections'], /^brickgate: brickgate connections needs one of these words: list, show, explain, refresh, disconnect\.$/],
+    [['connections'], /^brickgate: brickgate connections needs one of these words: list, show, explain, refresh, disconnect, release\.$/],
     [['nonsense'], /^brickgate: there is no command 'nonsense'\. brickgate --help lists them\.$/],
     [['token', '--nonsense'], /^brickgate: .*--nonsense.* brickgate token --help says what may be given\.$/],
     [['serve', '--port', '1'], /^brickgate: .*--port.* brickgate serve --help/],
